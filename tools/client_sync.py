@@ -30,10 +30,11 @@ _WORD = re.compile("|".join(re.escape(word) for word in WORDS) + r"|\bAsync(?=[A
 
 
 def client_sync(name: str) -> str:
-    """The blocking module of this name."""
+    """The blocking module of this name, which may be in a folder."""
     text = (ASYNC / name).read_text()
     return HEAD.format(name) + _WORD.sub(lambda found: WORDS.get(found[0], ""), text)
 
 
 def names() -> list[str]:
-    return sorted(path.name for path in ASYNC.glob("*.py") if path.name not in BY_HAND)
+    found = (path.relative_to(ASYNC).as_posix() for path in ASYNC.rglob("*.py"))
+    return sorted(name for name in found if name not in BY_HAND)

@@ -22,6 +22,8 @@ OPTIONS: Mapping[str, list[tuple[str, set[str]]]] = {
     "FanOutKeywords": [_JOB, _FAN_OUT],
     "BulkFilter": [("BulkFilterIn", set())],
     "DeadBulkFilter": [("DeadFilterIn", set())],
+    "ApiKeyOptions": [("ApiKeyIn", {"name", "scopes"})],
+    "NamespaceOptions": [("NamespaceIn", {"name"})],
 }
 #: The same for the query parameters of a list.
 FILTERS = {
@@ -54,7 +56,7 @@ def client_types(document: Mapping[str, Any]) -> str:
             parts.append(f"{name} = {_type(schema, False)}\n")
     for name, sources in OPTIONS.items():
         members = {
-            member: (_one_or_many(_type(value, True)), False)
+            member: (_one_or_many(member, _type(value, True)), False)
             for member, value in options_of(schemas, sources).items()
         }
         parts.append(_typed_dict(name, f"Keyword arguments; see {described(sources)}.", members))
@@ -65,7 +67,7 @@ def client_types(document: Mapping[str, Any]) -> str:
     }
     for name, operation in FILTERS.items():
         members = {
-            row["name"]: (_one_or_many(_type(row["schema"], True)), False)
+            row["name"]: (_one_or_many(row["name"], _type(row["schema"], True)), False)
             for row in parameters[operation]
             if row["in"] == "query" and row["name"] not in ("limit", "cursor")
         }
@@ -91,9 +93,9 @@ def _summary(schema: Mapping[str, Any]) -> str:
     return " ".join(schema.get("description", "").split("\n\n")[0].split())
 
 
-def _one_or_many(kind: str) -> str:
+def _one_or_many(member: str, kind: str) -> str:
     """One tag needs no list."""
-    return f"str | {kind}" if kind.startswith("list[str]") else kind
+    return f"str | {kind}" if member == "tag" else kind
 
 
 def _type(schema: Mapping[str, Any], request: bool) -> str:

@@ -93,12 +93,13 @@ SECTIONS: dict[str, Mapping[str, Lines]] = {
 
 FILES: dict[str, Callable[[], str]] = {
     "openapi/openapi.json": openapi,
+    # Before the pages: the commands import the client.
+    **client.files(document),
     "service/store/lua/lib/moves.lua": lua_moves,
     **{page: partial(filled, page, sections) for page, sections in SECTIONS.items()},
     **{f"docs/reference/errors/{code}.md": partial(reference.error_page, code) for code in problem_pages()},
     "docs/explanation/performance.svg": performance.picture,
     "helm/triage/dashboards/triage.json": dashboard,
-    **client.files(document),
     **{
         f"openapi/examples/{operation['operationId']}.json": partial(example, operation["operationId"])
         for _, _, operation in operations_of(document())

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from service.api.metrics.api_metrics import queue_families, redis_families
+from service.api.metrics.audit_metrics import audit_families
 from service.api.metrics.http_metrics import RequestMetrics
 from service.api.metrics.webhook_metrics import webhook_families
 from service.store.webhooks.outbox import OutboxCounts
@@ -17,6 +18,7 @@ def metrics_list() -> list[str]:
         *redis_families(up=True),
         *queue_families([], {}, omitted=0),
         *webhook_families([], OutboxCounts(0, 0, 0)),
+        *audit_families(None),
         *RequestMetrics().payloads.collect(),
     ]
     metrics = vars(ProcessMetrics())

@@ -33,6 +33,7 @@ from service.api.routes.jobs import (
     jobs,
 )
 from service.api.routes.operations import (
+    audits,
     event_feed,
     events,
     health,
@@ -111,8 +112,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     app.state.app_state = app_state
     for module in (
         jobs, bulk_jobs, job_actions, explanations, flows, flow_actions, fan_outs, fan_out_items,
-        fan_out_actions, events, event_feed, queues, stats, dead_letter_groups, dead_letters, bulk_actions,
-        schedules, webhooks, deliveries, workers, health, telemetry, api_keys, namespaces,
+        fan_out_actions, events, event_feed, queues, stats, audits, dead_letter_groups, dead_letters,
+        bulk_actions, schedules, webhooks, deliveries, workers, health, telemetry, api_keys, namespaces,
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
     app.router.routes.extend(pages.pages_router(settings).routes)

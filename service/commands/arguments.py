@@ -1,5 +1,6 @@
 """Arguments and options that several commands share, and how their texts are read."""
 
+import secrets
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,14 @@ from service.commands import completion
 JobState = Literal["blocked", "scheduled", "queued", "running", "retrying", "succeeded", "cancelled", "dead"]
 
 #: The commands for what is not a job, by the beginning of its ID.
-_OTHERS = {"flow": "flows", "fan": "fan-outs", "act": "bulk", "wk": "workers", "key": "keys"}
+_OTHERS = {
+    "flow": "flows",
+    "fan": "fan-outs",
+    "act": "bulk",
+    "wk": "workers",
+    "key": "keys",
+    "wh": "webhooks",
+}
 
 
 def _job_id(id: str) -> str:
@@ -35,9 +43,22 @@ Queue = Annotated[str | None, typer.Option(metavar="NAME", help="Queue.", autoco
 Name = Annotated[
     str | None, typer.Option(metavar="NAME", help="Job type.", autocompletion=completion.job_types)
 ]
+WebhookId = Annotated[str, typer.Argument(metavar="ID", autocompletion=completion.webhooks)]
+WebhookIds = Annotated[list[str], typer.Argument(metavar="ID", autocompletion=completion.webhooks)]
+AnyWebhookId = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="A webhook's ID, or callbacks.", autocompletion=completion.webhooks),
+]
 State = Annotated[JobState | None, typer.Option(help="State of the job.")]
 Tags = Annotated[
     list[str] | None, typer.Option("--tag", metavar="KEY:VALUE", help="Repeatable; all must match.")
+]
+Search = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="In the ID, job type or a tag, or in the cause of a dead job, as `triage dlq groups` shows it.",
+    ),
 ]
 Since = Annotated[
     str | None,
@@ -47,6 +68,14 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Created before then.")]
 Limit = Annotated[int, typer.Option(min=0, help="The most rows, newest first; 0 for all.")]
+Callback = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Receives a signed POST when it has finished, however it ends."),
+]
+Durability = Annotated[
+    Literal["stored", "replicated"] | None,
+    typer.Option(help="replicated: wait until a replica of Redis has it; an error if none has in time."),
+]
 IdempotencyKey = Annotated[
     str | None, typer.Option(help="Repeating the command with the same key does nothing new.")
 ]
@@ -88,6 +117,11 @@ def tags_of(rows: Sequence[str] | None) -> dict[str, str]:
             raise typer.BadParameter(f"{row!r} is not KEY:VALUE", param_hint="--tag")
         found[key] = value
     return found
+
+
+def headers_of(key: str | None, durability: str | None) -> dict[str, str]:
+    """The headers of a submission. With a key, a request whose response is lost can be repeated."""
+    return {"Idempotency-Key": key or secrets.token_hex(16), **given(Durability=durability)}
 
 
 def given(**members: Any) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from service.commands.target import target_of
 SECONDS = 1.5
 #: How many names a shell shows usefully.
 MOST = 200
+#: Lists that have no pages.
+WHOLE = ("/v1/job-types", "/v1/webhooks")
 
 
 def _names(path: str, member: str) -> Callable[[typer.Context, str], list[str]]:
@@ -27,7 +29,7 @@ def _read(ctx: typer.Context, path: str, member: str) -> Iterator[str]:
     from service.commands.errors import open_client
 
     with open_client(target_of(ctx), seconds=SECONDS, retries=0) as triage:
-        limit = None if path == "/v1/job-types" else {"limit": MOST}
+        limit = None if path in WHOLE else {"limit": MOST}
         page = triage.request("GET", path, parameters=limit)
     for row in page["items"]:
         yield str(row[member])
@@ -37,3 +39,5 @@ queues = _names("/v1/queues", "name")
 job_types = _names("/v1/job-types", "name")
 schedules = _names("/v1/schedules", "name")
 workers = _names("/v1/workers", "id")
+webhooks = _names("/v1/webhooks", "id")
+api_keys = _names("/v1/api-keys", "id")

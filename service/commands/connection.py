@@ -1,9 +1,10 @@
 """How commands reach the API: a decorator that gives them a client, and documents whose shape is checked."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import quote
 
 import typer
@@ -15,6 +16,7 @@ from triage_client._core.requests import Request
 from triage_client._core.responses import check_media_type
 
 P = ParamSpec("P")
+T = TypeVar("T")
 #: The items of a page.
 PAGE = 200
 
@@ -81,8 +83,24 @@ def place(template: str, *parts: str) -> str:
     return template.format(*(quote(part, safe="") for part in parts))
 
 
+@contextmanager
+def open_api(ctx: typer.Context) -> Generator[Api]:
+    """The API that the options, variables and profiles name. Its errors end the command."""
+    target = target_of(ctx)
+    with explained(), open_client(target) as triage:
+        yield Api(triage, target)
+
+
 def connected(command: Callable[Concatenate[Api, P], None]) -> Callable[..., None]:
-    """A command with --url, --key and --profile, which gets the API as its first argument.
+    """A command with --url, --key and --profile, which gets the API as its first argument."""
+    return with_address(command, open_api)
+
+
+def with_address(
+    command: Callable[Concatenate[T, P], None],
+    place_of: Callable[[typer.Context], AbstractContextManager[T]],
+) -> Callable[..., None]:
+    """A command with --url, --key and --profile, whose first argument is what `place_of` makes of them.
 
     The options may also stand before the command. The default command of a group does nothing if another one
     follows.
@@ -102,9 +120,8 @@ def connected(command: Callable[Concatenate[Api, P], None]) -> Callable[..., Non
             return
         for name in ("url", "key", "profile"):
             del given[name]
-        target = target_of(ctx)
-        with explained(), open_client(target) as triage:
-            command(Api(triage, target), **given)  # pyright: ignore[reportCallIssue]
+        with place_of(ctx) as first:
+            command(first, **given)  # pyright: ignore[reportCallIssue]
 
     setattr(run, "__signature__", signature.replace(parameters=parameters))  # noqa: B010
     run.__annotations__ = {row.name: row.annotation for row in parameters}

@@ -14,6 +14,16 @@ from service.store.redis.server_check import check_server
 Result = TypeVar("Result")
 
 
+def has_redis() -> bool:
+    """Whether TRIAGE_REDIS_URL is set, or `triage dev` runs in this directory."""
+    settings = load_settings()
+    return bool(settings.redis_url) or _is_there(EmbeddedServer(settings.data_dir).url)
+
+
+def _is_there(url: str) -> bool:
+    return Path(url.removeprefix("unix://")).exists()
+
+
 def with_redis(
     use: Callable[[RedisClient], Awaitable[Result]], expected: tuple[type[TriageError], ...]
 ) -> Result:
@@ -28,7 +38,7 @@ def with_redis(
         finally:
             await redis.aclose()
 
-    if not settings.redis_url and not Path(url.removeprefix("unix://")).exists():
+    if not settings.redis_url and not _is_there(url):
         raise ConfigurationInvalid(
             "TRIAGE_REDIS_URL: required here, unless `triage dev` is running in this directory."
         )

@@ -28,6 +28,7 @@ QUEUE = (
     "paused_job_types", "unserved_job_types", "freezes",
 )  # fmt: skip
 SCHEDULE = ("name", "cron", "job", "runs", "next_run_at", "paused", "timezone", "every_seconds", "version")
+AUDIT = ("running_since", "requested_at", "report")
 WORKER = (
     "id",
     "host",
@@ -41,4 +42,16 @@ WORKER = (
     "started_at",
     "version",
 )
+WEBHOOK = (
+    "id", "url", "events", "description", "enabled", "disabled_at", "disabled_reason", "failing_since",
+    "secret_overlap_until", "pending", "dropped", "created_at",
+)  # fmt: skip
+DELIVERY = (
+    "id", "event", "resource_id", "status", "failure_reason", "attempts", "last_attempt", "next_attempt_at",
+    "created_at", "ended_at",
+)  # fmt: skip
+API_KEY = (
+    "id", "name", "namespace", "scopes", "queues", "names", "created_at", "expires_at", "last_used_at",
+)  # fmt: skip
+JOB_TYPE = ("name", "description", "executor", "concurrency", "payload_schema", "defaults", "redact")
 ITEMS = ("items",)

@@ -69,11 +69,17 @@ def resolve(url: str | None, key: str | None, profile: str | None, environment: 
     return Target(url or chosen.url or DEFAULT_URL, secret, chosen.name)
 
 
-def target_of(ctx: typer.Context) -> Target:
-    """Where the API is, by the options of a command, and those before it."""
+def options_of(ctx: typer.Context) -> dict[str, str | None]:
+    """--url, --key and --profile of a command, or those before it."""
     found: dict[str, str | None] = {}
     while ctx is not None:  # pyright: ignore[reportUnnecessaryComparison]
         for name in ("url", "key", "profile"):
             found[name] = found.get(name) or ctx.params.get(name)
         ctx = ctx.parent  # pyright: ignore[reportAssignmentType]
+    return found
+
+
+def target_of(ctx: typer.Context) -> Target:
+    """Where the API is, by the options of a command, and those before it."""
+    found = options_of(ctx)
     return resolve(found["url"], found["key"], found["profile"], os.environ)

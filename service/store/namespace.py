@@ -2,6 +2,7 @@
 
 from redis.asyncio import Redis
 
+from service.store.audit.audits import Audits
 from service.store.bulk.bulk_actions import BulkActions
 from service.store.bulk.job_selection import JobSelection
 from service.store.bulk.portions import BulkBatches
@@ -71,6 +72,7 @@ class Namespace:
         self.outbox = Outbox(self.scripts, self.queries)
         self.stats = History(self.scripts, self.queries)
         self.stats_recorder = Recorder(self.scripts, self.queries)
+        self.audits = Audits(self.scripts, self.queries, dead_retention_ms)
         self.change_feed = ChangeFeed(self.scripts, subscriber)
         self.event_log = EventLog(self.scripts, self.change_feed)
 

@@ -199,4 +199,7 @@ def filter_arguments(filter: JobFilter) -> list[Argument]:
     tags = [f"{key}:{value}" for key, value in filter.tags.items()]
     given = (filter.state, filter.queue, filter.name, filter.reason, filter.group_id)
     bounds = ("" if at is None else at for at in (filter.created_after, filter.created_before))
-    return [*(text or "" for text in given), *bounds, len(tags), *tags]
+    search = filter.search
+    causes = [] if search is None else sorted(search.fingerprints)
+    words = ["" if search is None else search.needle, len(causes), *causes]
+    return [*(text or "" for text in given), *bounds, len(tags), *tags, *words]

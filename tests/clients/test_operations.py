@@ -71,6 +71,12 @@ async def test_workers_are_listed_and_drained(triage: AsyncTriage, store: Namesp
     assert [row["name"] for row in await triage.job_types()] == ["work"]
 
 
+async def test_an_audit_is_requested_and_read(triage: AsyncTriage) -> None:
+    assert (await triage.request_audit())["requested_at"] is not None
+    found = await triage.audit()
+    assert (found["report"], found["requested_at"] is None) == (None, False)
+
+
 async def test_any_other_request_has_the_same_errors(triage: AsyncTriage) -> None:
     assert (await triage.request("GET", "/readyz"))["status"] == "ok"
     assert (await triage.request("POST", "/v1/jobs", body={"name": "work"}))["state"] == "queued"

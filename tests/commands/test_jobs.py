@@ -149,7 +149,7 @@ async def test_jobs_are_listed_by_filter(triage: Triage, store: Namespace) -> No
     assert "dead (non_retryable)" in found[0]
     for options in (
         ("--queue", "bulk"), ("--name", "report"), ("--tag", "tenant:acme"), ("--state", "queued"),
-        ("--since", "1h", "--queue", "bulk"),
+        ("--since", "1h", "--queue", "bulk"), ("--search", "ACME"), ("--search", mine[-8:]),
     ):  # fmt: skip
         assert [row["id"] for row in orjson.loads((await triage("list", *options, "--json")).out)] == [mine]
     assert orjson.loads((await triage("list", "--until", "1h", "--json")).out) == []

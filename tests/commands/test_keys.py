@@ -4,9 +4,10 @@ import pytest
 from typer.testing import CliRunner
 
 from service.api.auth.credentials import SCOPES
-from service.commands.keys import app
+from service.commands.access.keys import app
 
-RUNNER = CliRunner()
+#: No server listens there: these refusals come before any connection.
+RUNNER = CliRunner(env={"TRIAGE_REDIS_URL": "redis://127.0.0.1:1"})
 
 
 def create(name: str = "shop", namespace: str = "default", scopes: str = "jobs:read") -> tuple[int, str]:

@@ -7,13 +7,14 @@ import orjson
 import pytest
 
 from service.commands.operations import workers
+from service.domain.catalogue import JobType
 from service.domain.outcome import Failed, Failure
 from service.domain.states import State
 from service.store.namespace import Namespace
 from tests.api.running import Running
 from tests.commands.conftest import Triage
 from tests.support.eventually import eventually
-from tests.support.factories import claim, finish, job_in, submit
+from tests.support.factories import claim, finish, job_in, register_worker, submit
 from tests.support.worker_records import WORKER
 
 
@@ -102,6 +103,24 @@ async def test_workers_are_listed_and_drained(
     assert (await triage("workers", "get", WORKER)).code == 1
 
 
+async def test_job_types_are_listed_with_the_fields_of_their_payloads(
+    triage: Triage, store: Namespace
+) -> None:
+    schema = {"properties": {"to": {}, "copy": {}}, "required": ["to"]}
+    types = [
+        JobType(name, schema, {"queue": "outbox"}, description="Send it.") for name in ("e-mail", "e_mail")
+    ]
+    await register_worker(store, types, job_types=("e-mail", "e_mail"))
+    rows = (await triage("job-types")).out.splitlines()
+    assert [row.split() for row in rows if row.startswith("e")] == [
+        ["e-mail", "outbox", "async", "to*,", "copy", "Send", "it."]
+    ]
+    assert {"e-mail", "e_mail"} <= {row["name"] for row in await read(triage, "job-types", "list")}
+    assert '"required":["to"]' in (await triage("job-types", "get", "e_mail")).out
+    unknown = await triage("job-types", "get", "male")
+    assert (unknown.code, unknown.err) == (1, "triage: no live worker knows the job type male\n")
+
+
 async def test_a_schedule_lives_and_dies(triage: Triage) -> None:
     job = ("--job", "work", "--payload", '{"n": 1}')
     created = await read(
@@ -166,6 +185,8 @@ async def test_dead_jobs_are_grouped_by_error(triage: Triage, store: Namespace) 
     assert line.split()[:3] == [rows[1]["fingerprint"], "1", "work"]
     assert "ValueError: out of stock" in line
     assert [row["count"] for row in await read(triage, "dlq", "groups", "--queue", "bulk")] == [1]
+    found = await read(triage, "dlq", "list", "--search", "OUT of")
+    assert [row["job_id"] for row in found] == [last]
     # A group is a filter.
     of_group = ("--group", rows[0]["fingerprint"])
     assert len(await read(triage, "dlq", "list", *of_group)) == 3

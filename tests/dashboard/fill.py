@@ -1,7 +1,8 @@
 """Fills a namespace with what a busy one has, to look at the dashboard: `python -m tests.dashboard.fill URL`.
 
 Start the server with `TRIAGE_HANDLERS=workers.handlers,tests.dashboard.handlers triage dev`. It submits jobs
-to 200 queues, 500 that die of four causes, a flow of 40 jobs, a fan-out of 5,000 items, and schedules.
+to 200 queues, 500 that die of four causes, a flow of 40 jobs, a fan-out of 5,000 items, and adds schedules,
+webhooks and API keys.
 """
 
 import sys
@@ -84,6 +85,30 @@ def main(url: str) -> None:
             "heartbeat": {"every_seconds": 5},
         }.items():
             http.put(f"/v1/schedules/{name}", json={**rule, "job": {"name": "pretend"}}).raise_for_status()
+        fill_access(http)
+
+
+def fill_access(http: httpx.Client) -> None:
+    """Webhooks and API keys. No receiver is there, so deliveries fail."""
+    made = [
+        http.post("/v1/webhooks", json={"url": url, "events": events, "description": about}).json()["id"]
+        for url, events, about in (
+            ("https://shop.example/triage-events", ["job.dead", "flow.*"], "the shop"),
+            ("https://pager.example/hooks/triage?team=payments", ["job.dead", "queue.paused"], ""),
+            ("https://crm.internal.example/events", ["*"], "replaced by the shop"),
+        )
+    ]
+    http.post(f"/v1/webhooks/{made[0]}/test").raise_for_status()
+    http.post(f"/v1/webhooks/{made[2]}/disable").raise_for_status()
+    callback = {"url": "https://shop.example/done?order=o-1"}
+    http.post("/v1/jobs", json={"name": "pretend", "callback": callback}).raise_for_status()
+    reads = ["jobs:read", "queues:read", "dlq:read", "workers:read", "schedules:read", "webhooks:read"]
+    for key in (
+        {"name": "shop", "scopes": ["jobs:read", "jobs:write"], "queues": queue_names()[:4]},
+        {"name": "on-call", "scopes": reads},
+        {"name": "reports", "scopes": ["jobs:write"], "expires_at": "2031-01-01T00:00:00Z"},
+    ):
+        http.post("/v1/api-keys", json=key).raise_for_status()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Every page: light, dark, wide and narrow, without findings of axe; and the API reference."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ FINDINGS = """async (options) => (await axe.run(options ?? {})).violations.map((
 
 
 @pytest.fixture(scope="module")
-def pages(system: System) -> list[str]:
+def pages(system: System) -> Iterator[list[str]]:
     """The address of every page, with something on it, among that a word that does not fit."""
     cluster, long = system.cluster, "a" * 120
     http = cluster.http
@@ -35,12 +36,18 @@ def pages(system: System) -> list[str]:
     spec = {"action": "delete", "filter": {"queue": "nowhere"}}
     action = http.post("/v1/bulk-actions", json=spec).json()
     worker = cluster.workers()[0]["id"]
-    return [
+    url, scopes = f"https://shop.example/{long}", ["jobs:read", "queues:read", "workers:read", "dlq:read"]
+    webhook = http.post("/v1/webhooks", json={"url": url, "events": ["job.*", "queue.paused"]}).json()["id"]
+    http.post(f"/v1/webhooks/{webhook}/disable")
+    key = http.post("/v1/api-keys", json={"name": long, "scopes": scopes, "queues": [long]}).json()["id"]
+    yield [
         "", "jobs", f"jobs/{job['id']}", "dead-letters", "flows", f"flows/{flow['id']}", "fan-outs",
         f"fan-outs/{fan_out['id']}", "schedules", f"schedules/{long[:64]}", "bulk-actions",
         f"bulk-actions/{action['id']}", "queues", f"queues/{long}", "job-types", "job-types/hostile",
-        "workers", f"workers/{worker}",
+        "workers", f"workers/{worker}", "webhooks", f"webhooks/{webhook}", "api-keys", f"api-keys/{key}",
     ]  # fmt: skip
+    http.delete(f"/v1/webhooks/{webhook}")
+    http.delete(f"/v1/api-keys/{key}")
 
 
 @pytest.mark.parametrize(
@@ -66,11 +73,19 @@ def test_every_page_fits_its_window_and_axe_finds_nothing(
     assert {page: findings for page, findings in found.items() if findings} == {}
 
 
-def test_a_dialog_has_no_findings_either(visit: Visit) -> None:
-    visit.open("#/schedules")
-    visit.page.get_by_role("button", name="New schedule").click()
+def test_dialogs_have_no_findings_either(visit: Visit) -> None:
+    visit.open()
     visit.page.evaluate(AXE)
-    assert visit.page.evaluate(FINDINGS) == []
+    for page, button in (
+        ("schedules", "New schedule"),
+        ("webhooks", "New webhook"),
+        ("webhooks", "Rotate the secret of callbacks"),
+        ("api-keys", "New API key"),
+    ):
+        visit.go(f"#/{page}")
+        visit.page.get_by_role("button", name=button).click()
+        assert visit.page.evaluate(FINDINGS) == [], button
+        visit.page.keyboard.press("Escape")
 
 
 def test_colours_follow_the_system(browser: Browser, system: System) -> None:

@@ -64,19 +64,30 @@ def test_shortcuts_search_move_and_select(visit: Visit, system: System) -> None:
     visit.sees(page.get_by_role("heading", level=1), "Dead letters")
 
 
-def test_search_finds_names_and_tags_and_refuses_unknown_ids(visit: Visit, system: System) -> None:
+def test_search_finds_texts_and_tags_and_refuses_unknown_ids(visit: Visit, system: System) -> None:
     job = system.cluster.submit(queue="found", delay_seconds=3600, tags={"order": "o-77"})
+    dead = system.cluster.submit(queue="found", payload={"do": "give_up"})
+    system.cluster.until(dead["id"], "dead")
     visit.open("#/jobs")
     search = visit.page.get_by_label("ID of a job")
-    search.fill("order:o-77")
-    search.press("Enter")
+
+    def find(text: str) -> None:
+        search.fill(text)
+        search.press("Enter")
+
+    find("order:o-77")
     expect(visit.row(job["id"][-8:])).to_have_count(1)
     expect(visit.row("scripted")).to_have_count(1)
-    search.fill("scripted")
-    search.press("Enter")
-    expect(visit.page.get_by_label("Name", exact=True)).to_have_value("scripted")
-    search.fill("sched_01M85QCM3VN2A0H686WCBXCF8E")
-    search.press("Enter")
+    find(job["id"][-8:])
+    expect(visit.page.get_by_label("ID, name, tag or error contains")).to_have_value(job["id"][-8:])
+    expect(visit.row("scripted")).to_have_count(1)
+    find("ASKED to give")
+    expect(visit.row(dead["id"][-8:])).to_have_count(1)
+    visit.go("#/jobs?queue=found&search=asked to give")
+    expect(visit.row("scripted")).to_have_count(1)
+    expect(visit.row(dead["id"][-8:])).to_have_count(1)
+    expect(visit.page.get_by_role("button", name="Retry all …")).to_be_disabled()
+    find("sched_01M85QCM3VN2A0H686WCBXCF8E")
     visit.is_told("Type an ID such as job_…")
 
 

@@ -121,10 +121,15 @@ def test_a_response_that_is_hostile_in_every_field_is_only_text(
     visit.page.route("**/v1/**", response)
     worker = cluster.workers()[0]["id"]
     cluster.http.put("/v1/schedules/answered", json={"every_seconds": 3600, "job": node})
+    hook = {"url": "https://shop.example/", "events": ["queue.paused"], "description": "d"}
+    webhook = cluster.http.post("/v1/webhooks", json=hook).json()["id"]
+    cluster.http.post(f"/v1/webhooks/{webhook}/test")
+    cluster.http.post(f"/v1/webhooks/{webhook}/disable")
+    key = cluster.http.post("/v1/api-keys", json={"name": "k", "scopes": ["jobs:read"]}).json()["id"]
     pages = [
         "", "jobs", f"jobs/{job['id']}", "dead-letters", "flows", f"flows/{flow['id']}", "fan-outs",
         f"fan-outs/{fan_out['id']}", "queues", "queues/answers", "job-types", "workers", f"workers/{worker}",
-        "schedules", "schedules/answered",
+        "schedules", "schedules/answered", "webhooks", f"webhooks/{webhook}", "api-keys", f"api-keys/{key}",
     ]  # fmt: skip
     visit.open("#/nowhere")
     for page in pages:
@@ -132,6 +137,8 @@ def test_a_response_that_is_hostile_in_every_field_is_only_text(
         visit.loaded()
         shown(visit, text)
     visit.page.unroute_all(behavior="wait")
+    cluster.http.delete(f"/v1/webhooks/{webhook}")
+    cluster.http.delete(f"/v1/api-keys/{key}")
 
 
 def test_no_link_leads_out_of_the_page(visit: Visit) -> None:

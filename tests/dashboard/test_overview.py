@@ -19,8 +19,8 @@ def answer_with(items: list[Any]) -> Callable[[Route], None]:
     return amend
 
 
-def history(minutes: int, dead: dict[int, int]) -> dict[str, Any]:
-    """A response of /v1/stats whose last step is now; `dead` by minutes before that."""
+def history(minutes: int, dead: dict[int, int], in_all: int = 10_000) -> dict[str, Any]:
+    """A response of /v1/stats whose last step is now; `dead` by minutes before that, and `in_all`."""
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     begin = now - timedelta(minutes=minutes - 1)
     column = [dead.get(minutes - 1 - index, 0) for index in range(minutes)]
@@ -32,7 +32,7 @@ def history(minutes: int, dead: dict[int, int]) -> dict[str, Any]:
         "to": f"{now:%Y-%m-%dT%H:%M:%S}.000Z", "step": "1m", "step_seconds": 60, "points": minutes,
         "started": some, "succeeded": some, "failed": column, "dead": column, "cancelled": some,
         "wait_seconds": seconds, "run_seconds": seconds,
-        "depth": {"queued": some, "delayed": some, "running": some, "dead": some}, "totals": {},
+        "depth": {"queued": some, "delayed": some, "running": some, "dead": [in_all] * minutes}, "totals": {},
         "marks": [
             {**mark, "kind": "deploy", "version": "1.4.2"},
             {**mark, "kind": "pause", "version": None, "queue": "bulk"},
@@ -190,6 +190,15 @@ def test_the_history_says_since_when_jobs_die(visit: Visit, system: System) -> N
     begun = line.filter(has_text="Dead letters").locator("time").get_attribute("datetime")
     ago = datetime.now(UTC) - datetime.fromisoformat(begun or "")
     assert timedelta(minutes=9) <= ago < timedelta(minutes=11)
+
+    # Jobs that died after the last step count as well.
+    fresh = history(60, {}, in_all=0)
+    visit.page.route("**/v1/stats?*", lambda route: route.fulfill(json=fresh))
+    visit.open()
+    burning = line.filter(has_text="Dead letters").filter(has_not_text="none in the last hour")
+    expect(burning.filter(has_text="in the last hour")).to_have_class("burning")
+    visit.page.route("**/v1/stats?*", lambda route: route.fulfill(json=response))
+    visit.open()
 
     charts = visit.panel("History")
     expect(charts.locator("canvas")).to_have_count(5)

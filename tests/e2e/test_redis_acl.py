@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -17,6 +18,7 @@ from service.store.redis import keys
 from service.store.redis.embedded import EmbeddedServer
 from service.store.redis.key_groups import tenant_keys
 from tests.e2e.processes import ROOT, Cluster
+from tests.support.eventually import eventually_blocking
 
 #: What a reader would type: the blocks that write users.acl, in one shell.
 _PAGE = (ROOT / "docs/how-to/set-up-redis.md").read_text()
@@ -176,6 +178,12 @@ def dry_run(admin: "Redis", user: str, command: str, arguments: list[str]) -> by
         return str(error).encode()
 
 
+def last_audit(cluster: Cluster) -> dict[str, Any]:
+    report = cluster.http.get("/v1/audit").json()["report"]
+    assert report is not None
+    return report
+
+
 def test_jobs_run_as_the_documented_users(cluster: Cluster) -> None:
     load(cluster.server)
     cluster.environment["TRIAGE_NAMESPACE"] = "shop"
@@ -203,6 +211,9 @@ def test_jobs_run_as_the_documented_users(cluster: Cluster) -> None:
     assert '"key":"triage_' in made.stdout
     response = cluster.http.post("/v1/jobs", json={"name": "scripted"}, headers={"Durability": "replicated"})
     assert response.json()["code"] == "not_replicated", "the server has no replica"
+    assert cluster.http.post("/v1/audit").status_code == 202
+    report = eventually_blocking(lambda: last_audit(cluster), 15)
+    assert (report["all_keys"], report["counters"], report["findings"]) == (False, True, [])
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(10) == 0
     assert "NOPERM" not in cluster.logs()

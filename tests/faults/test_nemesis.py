@@ -13,6 +13,8 @@ import pytest
 
 from service.store.namespace import Namespace
 from service.store.redis.connect import connect
+from service.tasks import end
+from tests.faults.auditing import Auditing
 from tests.faults.backends import backend_of
 from tests.faults.load import ENDS, Load
 from tests.faults.nemesis import Nemesis
@@ -47,6 +49,8 @@ async def test_every_acknowledged_job_finishes_as_it_should_under_any_fault(
     load = Load(site.urls, SEED, str(history), "replicated" if fails_over else "stored")
     nemesis = Nemesis(site, SEED)
     clients = [asyncio.create_task(load.client(number)) for number in range(CLIENTS)]
+    auditing = Auditing(site.backend.url)
+    audits = asyncio.create_task(auditing.run())
     until = asyncio.get_running_loop().time() + SECONDS
     while asyncio.get_running_loop().time() < until:
         await nemesis.act()
@@ -60,13 +64,20 @@ async def test_every_acknowledged_job_finishes_as_it_should_under_any_fault(
         ended = await _ended(load)
         _check_jobs(load, ended, history, fails_over=fails_over)
         await _check_structure(site)
+        await end([audits])
+        await auditing.finish()
+        assert auditing.findings == []
     except BaseException as error:
         error.add_note(f"NEMESIS_SEED={SEED}: {nemesis.done}")
         raise
     finally:
+        await end([audits])
         await load.close()
     done = Counter(nemesis.done)
-    sys.stdout.write(f"{sum(done.values())} faults {dict(done)}, {load.acknowledged} submissions\n")
+    sys.stdout.write(
+        f"{sum(done.values())} faults {dict(done)}, {load.acknowledged} submissions, "
+        f"{auditing.completed} audits\n"
+    )
     for place in [*site.apis, *site.workers]:
         assert place.process.poll() is None, "a process exited without a fault"
         assert {code for sent, code in place.ended if sent == "SIGTERM"} <= {0}, place.ended

@@ -9,9 +9,11 @@ from service.clock import Clock
 from service.domain.errors import TriageError
 from service.reachability import Reachability
 from service.settings import Settings
+from service.store.audit.cycle import Terms
 from service.store.leases import HeartbeatReply
 from service.store.namespace import Namespace
 from workers.http.event_request import EventRequests
+from workers.maintenance.audit.auditor import PAUSE, Auditor
 from workers.maintenance.bulk_worker import BulkWorker
 from workers.maintenance.expirer import Expirer
 from workers.maintenance.group_worker import GroupWorker
@@ -54,6 +56,11 @@ class Maintenance:
         self._pruner = Pruner(namespace.leases, **rest)
         self._groups = GroupWorker(namespace.group_tasks, **rest)
         self._bulk = BulkWorker(namespace.bulk_batches, **rest)
+        terms = Terms(settings.lease_ms, cancel_grace_ms=round(settings.cancel_grace_seconds * 1000))
+        longest_wait = REST if several else PAUSE
+        self._auditor = Auditor(
+            namespace.audits, settings.audit_seconds, terms, new_id, metrics.audits, longest_wait=longest_wait
+        )
         self.stats = StatsReporter(metrics, namespace.stats_recorder, clock, worker_id)
         #: The duties by name: each checks once, and returns the seconds until its next check.
         self._duties: dict[str, Callable[[], Coroutine[Any, Any, float]]] = {
@@ -63,6 +70,7 @@ class Maintenance:
             "prune": self._pruner.prune,
             "groups": self._groups.work,
             "bulk_actions": self._bulk.work,
+            "audit": self._auditor.audit,
             "report_stats": self.stats.report,
             "store_stats": namespace.stats_recorder.work,
             "clean_registry": RegistryCleaner(namespace.workers, **rest).clean,
@@ -90,6 +98,7 @@ class Maintenance:
         if reply.tasks:
             self._groups.wake()
             self._bulk.wake()
+            self._auditor.wake()
         if reply.next_fire_ms is not None:
             self._scheduler.schedule_check(reply.next_fire_ms / 1000)
         if reply.next_prune_ms is not None:

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from service.domain.job import Job
 from service.store.leases import Finish
+from workers.telemetry.audit_metrics import AuditMetrics, findings_counter
 from workers.telemetry.histogram import OutcomeCounter, Tally, TallyHistogram
 from workers.telemetry.webhook_metrics import WebhookMetrics, attempts_counter
 
@@ -76,6 +77,7 @@ class ProcessMetrics:
             registry=self.registry,
         )
         self.webhook_attempts = attempts_counter(common, self.registry)
+        self.audit_findings = findings_counter(common, self.registry)
         self.running = Gauge("triage_worker_running", "Jobs running on this worker.", registry=self.registry)
         self.capacity = Gauge(
             "triage_worker_capacity", "How many jobs this worker can run at a time.", registry=self.registry
@@ -120,6 +122,7 @@ class Metrics:
         self.stalled = self.process.stalled.labels(*common) if common else self.process.stalled
         self.stale = self.process.stale.labels(*common) if common else self.process.stale
         self.webhooks = WebhookMetrics(self.process.webhook_attempts, common)
+        self.audits = AuditMetrics(self.process.audit_findings, common)
 
     @property
     def registry(self) -> CollectorRegistry:
@@ -133,6 +136,7 @@ class Metrics:
         process.stalled.remove(name)
         process.stale.remove(name)
         self.webhooks.forget()
+        self.audits.forget()
 
     def started(self, job: Job) -> None:
         if job.started_at is not None and job.queued_at is not None:

@@ -87,6 +87,48 @@ class AttemptPage(TypedDict):
     next_cursor: str | None
 
 
+class AuditCountOut(TypedDict):
+    """How often the audit found a kind with an outcome."""
+
+    kind: str
+    outcome: Literal["repaired", "repairable", "reported"]
+    count: int
+
+
+class AuditFindingOut(TypedDict):
+    """A structure that disagreed with the jobs or records that it describes."""
+
+    kind: str
+    outcome: Literal["repaired", "repairable", "reported"]
+    key: str
+    resource_id: str | None
+    detail: str
+
+
+class AuditOut(TypedDict):
+    """The audits of the namespace."""
+
+    object: Literal["audit"]
+    running_since: str | None
+    requested_at: str | None
+    report: "AuditReportOut | None"
+
+
+class AuditReportOut(TypedDict):
+    """A complete audit."""
+
+    started_at: str
+    ended_at: str
+    jobs: int
+    entries: int
+    all_keys: bool
+    counters: bool
+    repaired: int
+    unrepaired: int
+    counts: list["AuditCountOut"]
+    findings: list["AuditFindingOut"]
+
+
 class AutoscaleOut(TypedDict):
     """`value` is running plus startable jobs: queued or due within 30 s, and not held back."""
 
@@ -1427,6 +1469,23 @@ class DeadBulkFilter(TypedDict):
     reason: NotRequired[Literal["exhausted", "non_retryable", "poison", "expired", "deadline", "unroutable", "undecodable"] | None]
 
 
+class ApiKeyOptions(TypedDict):
+    """Keyword arguments; see ApiKeyIn."""
+
+    queues: NotRequired[list[str] | None]
+    names: NotRequired[list[str] | None]
+    expires_at: NotRequired[str | datetime | None]
+
+
+class NamespaceOptions(TypedDict):
+    """Keyword arguments; see NamespaceIn."""
+
+    description: NotRequired[str]
+    quotas: NotRequired["QuotasIn | None"]
+    retention_seconds: NotRequired[float | None]
+    redact: NotRequired[list[str]]
+
+
 class JobFilter(TypedDict):
     """Keyword arguments: the filters of list_jobs."""
 
@@ -1438,6 +1497,7 @@ class JobFilter(TypedDict):
     fan_out_id: NotRequired[str]
     created_after: NotRequired[str | datetime]
     created_before: NotRequired[str | datetime]
+    search: NotRequired[str]
 
 
 class DeadLetterFilter(TypedDict):
@@ -1447,6 +1507,7 @@ class DeadLetterFilter(TypedDict):
     name: NotRequired[str]
     reason: NotRequired[str]
     fingerprint: NotRequired[str]
+    search: NotRequired[str]
 
 
 class DeadLetterGroupFilter(TypedDict):

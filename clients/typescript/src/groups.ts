@@ -5,6 +5,7 @@ import { Waitable } from "./handle.js";
 import { newKey, Outage, path, pause, type Http } from "./http.js";
 import { Job } from "./jobs.js";
 import { linesOf } from "./lines.js";
+import { durable, type Durability } from "./specs.js";
 import type {
   FanOutEventOut,
   FanOutOut,
@@ -141,12 +142,13 @@ export type Rows = Iterable<object> | AsyncIterable<object>;
 export interface Sending {
   chunk?: number | undefined;
   idempotencyKey?: string | undefined;
+  durability?: Durability | undefined;
   onSent?: ((count: number) => void) | undefined;
 }
 
 /** Create a fan-out, send its items and seal it. */
 export async function sendItems(http: Http, spec: object, rows: Rows, sending: Sending): Promise<FanOut> {
-  const headers = { "Idempotency-Key": sending.idempotencyKey ?? newKey() };
+  const headers = { "Idempotency-Key": sending.idempotencyKey ?? newKey(), ...durable(sending.durability) };
   const source = chunks(rows, sending.chunk ?? 2_000);
   const first = (await source.next()).value as Chunk;
   if (first.isLast) {
@@ -188,7 +190,7 @@ async function sendChunks(
     // The first chunk is always sent, because its response says where to resume.
     if (start === 0 || start + chunk.items.length > next) {
       const body = `{"start_index":${start},"items":[${chunk.items.join()}]}`;
-      const call = { body, needs: "next_index" };
+      const call = { body, headers: durable(sending.durability), needs: "next_index" };
       const found: ItemsOut = await http.json("POST", path`/v1/fan-outs/${id}/items`, call);
       next = found.next_index;
       if (found.rejected.length) throw new ItemsRejected(id, found.rejected);

@@ -64,6 +64,13 @@ export function prefer(wait: number | undefined): { headers: Record<string, stri
   return { headers: { Prefer: `wait=${seconds.toFixed(3)}` }, wait: seconds };
 }
 
+/** What a submission waits for: the master of Redis, or also a replica. */
+export type Durability = "stored" | "replicated";
+
+export function durable(durability: Durability | undefined): Record<string, string> {
+  return durability === undefined ? {} : { Durability: durability };
+}
+
 /** The header If-Match; a request with it is not repeated blindly, because the first attempt changes the version. */
 export function ifVersion(version: number | undefined): { headers: Record<string, string>; repeat: boolean } {
   return version === undefined

@@ -86,6 +86,59 @@ export interface AttemptPage {
   next_cursor: string | null;
 }
 
+/** How often the audit found a kind with an outcome. */
+export interface AuditCountOut {
+  kind: string;
+  outcome: "repaired" | "repairable" | "reported";
+  count: number;
+}
+
+/** A structure that disagreed with the jobs or records that it describes. */
+export interface AuditFindingOut {
+  /** The kind of damage; docs/reference/audit.md explains each. */
+  kind: string;
+  /**
+   * `reported`: what would be right is not certain. `repairable`: an audit without repairs would have
+   * repaired it.
+   */
+  outcome: "repaired" | "repairable" | "reported";
+  /** The key in Redis, without the prefix of the namespace. */
+  key: string;
+  /** The ID of the job, flow or fan-out, if it is about one. */
+  resource_id: string | null;
+  detail: string;
+}
+
+/** The audits of the namespace. */
+export interface AuditOut {
+  object: "audit";
+  /** When the running audit began, if there is one. */
+  running_since: string | null;
+  /** When the next audit was requested, if it was. */
+  requested_at: string | null;
+  /** The last complete audit. */
+  report: AuditReportOut | null;
+}
+
+/** A complete audit. */
+export interface AuditReportOut {
+  started_at: string;
+  ended_at: string;
+  /** Jobs that it compared. */
+  jobs: number;
+  /** Entries of indexes, and other records. */
+  entries: number;
+  /** Whether the workers' Redis user may SCAN, so that it found records that no index names. */
+  all_keys: boolean;
+  /** Whether it compared the counters: it does so for up to 200,000 jobs, if it can read all. */
+  counters: boolean;
+  repaired: number;
+  unrepaired: number;
+  counts: AuditCountOut[];
+  /** Up to 100 of each outcome, those that were not repaired first. */
+  findings: AuditFindingOut[];
+}
+
 /** `value` is running plus startable jobs: queued or due within 30 s, and not held back. */
 export interface AutoscaleOut {
   queue: string;
@@ -1486,6 +1539,26 @@ export interface DeadBulkFilter {
   reason?: "exhausted" | "non_retryable" | "poison" | "expired" | "deadline" | "unroutable" | "undecodable" | null;
 }
 
+/** See ApiKeyIn. */
+export interface ApiKeyOptions {
+  /** The only queues that the key may use. */
+  queues?: string[] | null;
+  /** The only job types that the key may use. */
+  names?: string[] | null;
+  /** When the key stops working; absent = never. */
+  expires_at?: string | Date | null;
+}
+
+/** See NamespaceIn. */
+export interface NamespaceOptions {
+  description?: string;
+  quotas?: QuotasIn | null;
+  /** Retention of jobs that neither a client nor a job type sets. */
+  retention_seconds?: number | null;
+  /** JSON pointers to redact in payloads and results of all jobs. */
+  redact?: string[];
+}
+
 /** The filters of list_jobs. */
 export interface JobFilter {
   queue?: string;
@@ -1499,6 +1572,11 @@ export interface JobFilter {
   created_after?: string | Date;
   /** Only jobs created before this time. */
   created_before?: string | Date;
+  /**
+   * Text in the ID, the job type or a tag, in any case; or in the cause of a dead job, as GET
+   * /v1/dlq/groups shows it.
+   */
+  search?: string;
 }
 
 /** The filters of list_dead_letters. */
@@ -1508,6 +1586,11 @@ export interface DeadLetterFilter {
   reason?: string;
   /** A group of GET /v1/dlq/groups. */
   fingerprint?: string;
+  /**
+   * Text in the ID, the job type or a tag, in any case; or in the cause of a dead job, as GET
+   * /v1/dlq/groups shows it.
+   */
+  search?: string;
 }
 
 /** The filters of list_dead_letter_groups. */

@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from service.api.metrics.audit_metrics import read_audit
 from service.api.metrics.http_metrics import HttpMetrics
 from service.api.metrics.webhook_metrics import read_webhooks
 from service.domain.errors import TriageError
@@ -52,6 +53,7 @@ class ApiMetrics:
                 *redis_families(up=True, policy_ok=None if policy is None else policy == "noeviction"),
                 *await _queue_families(namespace),
                 *await read_webhooks(namespace),
+                *await read_audit(namespace),
             ]
         except TriageError:
             families = redis_families(up=False)

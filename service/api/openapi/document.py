@@ -39,6 +39,7 @@ _TAGS = {
     "bulk actions": "One action on every job that matches.",
     "schedules": "Submit jobs at regular times.",
     "workers": "Worker processes and the job types they know.",
+    "audit": "Whether what is stored about jobs agrees with them.",
     "API keys": "Keys of the caller's namespace.",
     "namespaces": "Quotas of tenants, for operators.",
     "health": "Probes.",

@@ -74,8 +74,35 @@ EVENT: Mapping[str, Any] = {
 }
 
 #: By schema name.
+AUDIT: Mapping[str, Any] = {
+    "object": "audit",
+    "running_since": None,
+    "requested_at": None,
+    "report": {
+        "started_at": "2026-11-27T09:00:00.120Z",
+        "ended_at": "2026-11-27T09:00:41.730Z",
+        "jobs": 48_210,
+        "entries": 151_377,
+        "all_keys": True,
+        "counters": True,
+        "repaired": 1,
+        "unrepaired": 0,
+        "counts": [{"kind": "missing_entry", "outcome": "repaired", "count": 1}],
+        "findings": [
+            {
+                "kind": "missing_entry",
+                "outcome": "repaired",
+                "key": "leases",
+                "resource_id": example_data.JOB_ID,
+                "detail": "the job is running",
+            }
+        ],
+    },
+}
+
 SCHEMAS: Mapping[str, Any] = {
     "StatsOut": STATS,
+    "AuditOut": AUDIT,
     "StatsRowOut": STATS_ROW,
     "StatsPage": {
         "items": [STATS_ROW],

@@ -1,7 +1,6 @@
 """`triage flow` and `triage fan-out`: submit from a file, and follow it until it finishes."""
 
 import re
-import secrets
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import typer
 from rich.progress import Progress, TaskID
 
 from service.commands import exit_codes
-from service.commands.arguments import IdempotencyKey, Queue, given
+from service.commands.arguments import Callback, Durability, IdempotencyKey, Queue, given, headers_of
 from service.commands.completion import job_types
 from service.commands.connection import Api, connected
 from service.commands.members import NAMED_GROUP
@@ -38,11 +37,12 @@ def flow(
         ),
     ],
     follow: Annotated[bool, typer.Option(help="Show progress until the flow finishes.")] = True,
+    durability: Durability = None,
     idempotency_key: IdempotencyKey = None,
     json: Json = False,
 ) -> None:
     """Submit a flow; the exit code is 1 unless it succeeds."""
-    headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
+    headers = headers_of(idempotency_key, durability)
     created = api.send("POST", "/v1/flows", NAMED_GROUP, _spec(file), headers=headers)
     if follow:
         with progress_bar(json) as progress:
@@ -91,6 +91,8 @@ def fan_out(
         int | None, typer.Option(help="The most items that run at the same time.")
     ] = None,
     chunk: Annotated[int, typer.Option(min=1, max=5_000, help="Items per request.")] = 2_000,
+    callback: Callback = None,
+    durability: Durability = None,
     follow: Annotated[bool, typer.Option(help="Show progress until the fan-out finishes.")] = True,
     idempotency_key: Annotated[
         str | None, typer.Option(help="Idempotency key; to resume, run the command again with the same key.")
@@ -98,7 +100,12 @@ def fan_out(
     json: Json = False,
 ) -> None:
     """Submit a job per line of a file; the exit code is 1 unless all succeed."""
-    options = given(queue=queue, priority=priority, max_concurrency=max_concurrency)
+    options = given(
+        queue=queue,
+        priority=priority,
+        max_concurrency=max_concurrency,
+        callback=None if callback is None else {"url": callback},
+    )
     with progress_bar(json) as progress:
         with _path(items).open("rb") as file:
             try:
@@ -108,6 +115,7 @@ def fan_out(
                     then=then,
                     chunk=chunk,
                     idempotency_key=idempotency_key,
+                    durability=durability,
                     on_sent=_counter(progress),
                     **options,
                 ).data

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.commands.arguments import Limit, Name, Queue, Since, State, Tags, Until, given
+from service.commands.arguments import Limit, Name, Queue, Search, Since, State, Tags, Until, given
 from service.commands.connection import Api, connected
 from service.commands.members import WHOLE_JOB
 from service.commands.output import colors
@@ -26,13 +26,14 @@ def list_jobs(
     fan_out: Annotated[str | None, typer.Option(metavar="FAN_OUT_ID", help="The jobs of a fan-out.")] = None,
     since: Since = None,
     until: Until = None,
+    search: Search = None,
     limit: Limit = 50,
     watch: Watch = False,
     interval: Interval = SECONDS,
     json: Json = False,
 ) -> None:
     """List jobs, newest first."""
-    filters = filters_of(queue, state, name, tag, flow, fan_out, since, until)
+    filters = filters_of(queue, state, name, tag, flow, fan_out, since, until) | given(search=search)
     Listing(lambda: api.rows("/v1/jobs", WHOLE_JOB, limit or None, **filters), jobs_table).show(
         json, watch, interval
     )

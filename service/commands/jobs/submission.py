@@ -1,13 +1,21 @@
 """`triage submit`."""
 
-import secrets
 import time
 from typing import Annotated, Any, Literal
 
 import typer
 
 from service.commands import following
-from service.commands.arguments import IdempotencyKey, Queue, given, object_of, tags_of
+from service.commands.arguments import (
+    Callback,
+    Durability,
+    IdempotencyKey,
+    Queue,
+    given,
+    headers_of,
+    object_of,
+    tags_of,
+)
 from service.commands.completion import job_types
 from service.commands.connection import Api, connected
 from service.commands.jobs.details import print_outcome
@@ -40,6 +48,8 @@ def submit(
         Literal["return_existing", "reject", "replace"] | None,
         typer.Option(help="What to do if another job holds the unique key."),
     ] = None,
+    callback: Callback = None,
+    durability: Durability = None,
     wait: Annotated[
         float, typer.Option(min=0, max=86_400, help="How long to wait for the job to finish, in seconds.")
     ] = 0,
@@ -62,9 +72,9 @@ def submit(
         tags=tags_of(tag) or None,
         limit_key=limit_key,
         unique=None if unique is None else {"key": unique} | given(on_conflict=on_conflict),
+        callback=None if callback is None else {"url": callback},
     )
-    # With a key, a request whose response is lost can be repeated without a second job.
-    headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
+    headers = headers_of(idempotency_key, durability)
     if wait:
         headers["Prefer"] = f"wait={min(wait, LONGEST):.3f}"
     deadline = time.monotonic() + wait

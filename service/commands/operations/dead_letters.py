@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.text import Text
 
-from service.commands.arguments import JobId, Name, Queue, given
+from service.commands.arguments import JobId, Name, Queue, Search, given
 from service.commands.connection import Api, connected, place
 from service.commands.jobs.actions import delete_one, each
 from service.commands.jobs.details import add_attempts, error_of, print_outcome
@@ -45,13 +45,14 @@ def list_dead(
     name: Name = None,
     reason: Reason = None,
     group: Group = None,
+    search: Search = None,
     limit: Annotated[int, typer.Option(min=0, help="The most rows, newest job first; 0 for all.")] = 0,
     watch: Watch = False,
     interval: Interval = SECONDS,
     json: Json = False,
 ) -> None:
     """Show dead jobs."""
-    filter = given(queue=queue, name=name, reason=reason, fingerprint=group)
+    filter = given(queue=queue, name=name, reason=reason, fingerprint=group, search=search)
     Listing(lambda: api.rows("/v1/dlq", DEAD, limit or None, **filter), _table).show(json, watch, interval)
 
 

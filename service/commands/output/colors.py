@@ -4,6 +4,11 @@ from rich.text import Text
 
 _STYLES = {
     "succeeded": "green",
+    "enabled": "green",
+    "delivered": "green",
+    "disabled": "bold red",
+    "failing": "yellow",
+    "pending": "cyan",
     "running": "cyan",
     "open": "cyan",
     "dead": "bold red",

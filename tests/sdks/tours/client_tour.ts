@@ -9,7 +9,7 @@ const broken: string[] = [];
 /** Records the operations; breaks the connection after the API has received what `broken` names. */
 const recording: typeof fetch = async (url, init) => {
   const place = new URL(String(url)).pathname;
-  const call = `${init?.method} ${place.replace(/\/((job|flow|fan|act|wk)_\w+|tour-ts[\w-]*)/, "/{}")}`;
+  const call = `${init?.method} ${place.replace(/\/((job|flow|fan|act|wk|wh|del|key)_\w+|tour-ts[\w-]*)/g, "/{}")}`;
   called.add(call);
   const response = await fetch(url, init);
   if (broken[0] !== call) return response;
@@ -144,6 +144,8 @@ async function operations(): Promise<void> {
   await schedule.delete();
   const [worker] = await all(triage.workers());
   equal((await triage.worker(worker!.id).refresh()).data.state, "running");
+  equal((await triage.requestAudit()).object, "audit");
+  equal((await triage.audit()).object, "audit");
   equal((await triage.jobTypes()).some((type) => type.name === "scripted"), true);
   const missing = await thrown(client.ApiError, () => triage.worker("wk_01M8AEQGPF6R1E0Y6MK47AJ2P4").drain());
   equal([missing.code, (await triage.request<{ status: string }>("GET", "/readyz")).status], ["not_found", "ok"]);
@@ -168,6 +170,36 @@ async function history(): Promise<void> {
   equal([(await triage.queueStats({ limit: 5 })).next_cursor, (await triage.jobTypeStats()).next_cursor], [null, null]);
 }
 
+async function access(): Promise<void> {
+  const hook = await triage.createWebhook("https://shop.example/events", ["job.dead"], { description: "tour" });
+  const first = hook.secret;
+  equal([first?.startsWith("whsec_"), (await hook.rotateSecret({ overlap_seconds: 60 })) === first], [true, false]);
+  await hook.update({ events: ["flow.*"] }, { ifMatch: hook.data.version });
+  equal([hook.data.events, hook.secret], [["flow.*"], undefined]);
+  const sent = await hook.test();
+  equal([sent.data.event, (await hook.delivery(sent.id).refresh()).webhookId], ["webhook.test", hook.id]);
+  equal([(await all(hook.deliveries())).map((row) => row.id), (await sent.resend()).data.status], [[sent.id], "pending"]);
+  equal([(await hook.disable()).data.enabled, (await hook.enable()).data.enabled], [false, true]);
+  equal((await all(triage.webhooks())).map((row) => row.id).includes(hook.id), true);
+  equal((await triage.webhook(hook.id).refresh()).data.description, "tour");
+  await hook.delete();
+
+  const key = await triage.createApiKey("tour", ["jobs:read"], { queues: ["mail"], expires_at: new Date(Date.now() + 60_000) });
+  const secret = key.secret;
+  equal([typeof secret, (await key.rotate({ overlap_seconds: 1 })) === secret], ["string", false]);
+  equal([(await triage.apiKey(key.id).refresh()).secret, (await all(triage.apiKeys({ limit: 1 }))).length], [undefined, 1]);
+  await key.revoke();
+
+  const tenant = await triage.createNamespace(`tour-ts-${tour}`, { quotas: { jobs: 5 } });
+  await tenant.update({ quotas: { jobs: null } }, { ifMatch: tenant.data.version });
+  equal((await triage.namespace(tenant.id).refresh()).data.quotas.jobs, null);
+  equal((await all(triage.namespaces())).some((row) => row.id === tenant.id), true);
+  await tenant.delete();
+
+  const done = triage.submit("scripted", { do: "ok" }, { durability: "stored", callback: { url: "https://shop.example/" } });
+  equal((await done).data.callback?.events.length, 3);
+}
+
 async function mistakes(): Promise<void> {
   for (const [url, write] of Object.entries({ "triage:8080": "http://triage:8080", "http://triage/v1": "http://triage", "ftp://x": "http://HOST:PORT" })) {
     const error = await thrown(client.ConfigurationError, () => new Triage({ url }));
@@ -189,7 +221,7 @@ async function mistakes(): Promise<void> {
   await thrown(RangeError, () => waiting);
 }
 
-for (const part of [jobs, deadLetters, groups, operations, history, mistakes]) {
+for (const part of [jobs, deadLetters, groups, operations, history, access, mistakes]) {
   await part();
   console.log(part.name);
 }

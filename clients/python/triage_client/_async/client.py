@@ -10,10 +10,19 @@ from triage_client._async.history_methods import AsyncHistoryMethods
 from triage_client._async.http import AsyncHttp
 from triage_client._async.job_methods import AsyncJobMethods
 from triage_client._async.operation_methods import AsyncOperationMethods
+from triage_client._async.tenants.methods import AsyncTenantMethods
+from triage_client._async.webhooks.methods import AsyncWebhookMethods
 from triage_client._core.config import Config
 
 
-class AsyncTriage(AsyncJobMethods, AsyncGroupMethods, AsyncOperationMethods, AsyncHistoryMethods):
+class AsyncTriage(
+    AsyncJobMethods,
+    AsyncGroupMethods,
+    AsyncOperationMethods,
+    AsyncHistoryMethods,
+    AsyncWebhookMethods,
+    AsyncTenantMethods,
+):
     """The client for asyncio.
 
     `url` and `api_key` come from TRIAGE_URL and TRIAGE_API_KEY if they are not given. `timeout` is for the

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from triage_client._async import io
@@ -13,18 +14,22 @@ from triage_client.errors import ItemsRejected, TriageError
 from triage_client.types import FanOutOut, ItemsOut
 
 
+@dataclass(frozen=True)
+class Sending:
+    """How the items are sent: at most `chunk` in a request."""
+
+    chunk: int
+    key: str | None
+    headers: Mapping[str, str]
+    on_sent: Callable[[int], object]
+
+
 async def send_items(
-    http: AsyncHttp,
-    spec: Mapping[str, Any],
-    rows: io.Rows,
-    size: int,
-    key: str | None,
-    on_sent: Callable[[int], object] | None,
+    http: AsyncHttp, spec: Mapping[str, Any], rows: io.Rows, sending: Sending
 ) -> AsyncFanOut:
     """Create a fan-out, send its items and seal it."""
-    report = on_sent or _ignore
-    headers = {"Idempotency-Key": key or new_key()}
-    chunks = _chunks(rows, size)
+    headers = {"Idempotency-Key": sending.key or new_key(), **sending.headers}
+    chunks = _chunks(rows, sending.chunk)
     first = await anext(chunks)
     if first.is_last:
         # It fits into one request.
@@ -32,15 +37,15 @@ async def send_items(
         data: FanOutOut = await http.send(
             Request("POST", "/v1/fan-outs", content=body, headers=headers), ("object",)
         )
-        report(len(first.items))
+        sending.on_sent(len(first.items))
         return AsyncFanOut(http, data["id"], data)
     data = await http.json("POST", "/v1/fan-outs", body={**spec, "sealed": False}, headers=headers)
     fan_out = AsyncFanOut(http, data["id"], data)
     try:
-        count = await _send_chunks(http, fan_out, first, chunks, report)
+        count = await _send_chunks(http, fan_out, first, chunks, sending)
     except BaseException as error:
         # Without a key nothing can continue it, so the API need not wait for an hour until it cancels it.
-        if key is None or isinstance(error, ItemsRejected):
+        if sending.key is None or isinstance(error, ItemsRejected):
             with suppress(TriageError):
                 await fan_out.cancel()
         raise
@@ -53,7 +58,7 @@ async def _send_chunks(
     fan_out: AsyncFanOut,
     chunk: Chunk,
     others: AsyncIterator[Chunk],
-    report: Callable[[int], object],
+    sending: Sending,
 ) -> int:
     """Returns the number of items."""
     start = next_index = 0
@@ -63,13 +68,13 @@ async def _send_chunks(
         if start == 0 or start + len(chunk.items) > next_index:
             body = b'{"start_index":%d,"items":[%s]}' % (start, b",".join(chunk.items))
             found: ItemsOut = await http.send(
-                Request("POST", place, content=body), ("next_index", "rejected")
+                Request("POST", place, content=body, headers=sending.headers), ("next_index", "rejected")
             )
             next_index = found["next_index"]
             if found["rejected"]:
                 raise ItemsRejected(fan_out.id, found["rejected"])
         start += len(chunk.items)
-        report(start)
+        sending.on_sent(start)
         if chunk.is_last:
             return start
         chunk = await anext(others)
@@ -82,7 +87,3 @@ async def _chunks(rows: io.Rows, size: int) -> AsyncIterator[Chunk]:
         if chunk := chunker.add(encode(row)):
             yield chunk
     yield chunker.last()
-
-
-def _ignore(_: int) -> None:
-    pass

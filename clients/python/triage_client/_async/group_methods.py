@@ -4,12 +4,19 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Literal, Unpack
 
 from triage_client._async import io
-from triage_client._async.fan_out import send_items
+from triage_client._async.fan_out import Sending, send_items
 from triage_client._async.groups import AsyncFanOut, AsyncFlow
 from triage_client._async.http import AsyncHttp
-from triage_client._core.requests import new_key
-from triage_client._core.specs import AnyJob, fan_out_body, given, node_body, prefer
-from triage_client.types import FanOutKeywords, FlowOut, NodeIn
+from triage_client._core.specs import (
+    AnyJob,
+    Durability,
+    durable,
+    fan_out_body,
+    given,
+    node_body,
+    submission_headers,
+)
+from triage_client.types import FanOutKeywords, FlowCallbackIn, FlowOut, NodeIn
 
 
 class AsyncGroupMethods:
@@ -22,8 +29,10 @@ class AsyncGroupMethods:
         *,
         on_failure: Literal["fail", "continue"] | None = None,
         deadline_seconds: float | None = None,
+        callback: FlowCallbackIn | None = None,
         wait: float | None = None,
         idempotency_key: str | None = None,
+        durability: Durability | None = None,
         **more_jobs: AnyJob | NodeIn,
     ) -> AsyncFlow:
         """Submit jobs with dependencies; each argument is a job under its key, made by `job_spec`.
@@ -31,9 +40,8 @@ class AsyncGroupMethods:
         Keys that are not words of Python, or names of arguments, go into the dictionary `jobs`.
         """
         nodes = {key: node_body(job) for key, job in {**(jobs or {}), **more_jobs}.items()}
-        options = given(on_failure=on_failure, deadline_seconds=deadline_seconds)
-        headers, seconds = prefer(wait)
-        headers["Idempotency-Key"] = idempotency_key or new_key()
+        options = given(on_failure=on_failure, deadline_seconds=deadline_seconds, callback=callback)
+        headers, seconds = submission_headers(idempotency_key, durability, wait)
         body = {"name": name, "jobs": nodes, **options}
         data: FlowOut = await self.http.json("POST", "/v1/flows", body=body, headers=headers, wait=seconds)
         return AsyncFlow(self.http, data["id"], data)
@@ -61,6 +69,7 @@ class AsyncGroupMethods:
         then: AnyJob | None = None,
         chunk: int = 2_000,
         idempotency_key: str | None = None,
+        durability: Durability | None = None,
         on_sent: Callable[[int], object] | None = None,
         **options: Unpack[FanOutKeywords],
     ) -> AsyncFanOut:
@@ -71,7 +80,8 @@ class AsyncGroupMethods:
         `payload` is common to all rows. `on_sent` gets the number of rows that the API has.
         """
         body = fan_out_body(name, payload, then, dict(options))
-        return await send_items(self.http, body, rows, chunk, idempotency_key, on_sent)
+        sending = Sending(chunk, idempotency_key, durable(durability), on_sent or _ignore)
+        return await send_items(self.http, body, rows, sending)
 
     async def fan_outs(self, *, limit: int | None = None) -> AsyncIterator[AsyncFanOut]:
         """The fan-outs, newest first."""
@@ -85,3 +95,7 @@ class AsyncGroupMethods:
     async def get_fan_out(self, id: str) -> AsyncFanOut:
         """Read a fan-out."""
         return await self.fan_out_by_id(id).refresh()
+
+
+def _ignore(_: int) -> None:
+    pass

@@ -8,7 +8,14 @@ from typing import Any, Literal, Unpack
 from triage_client._async.event_streams import stream_events
 from triage_client._async.http import AsyncHttp
 from triage_client._core.requests import query
-from triage_client.types import DeadLetterGroupFilter, DeadLetterGroupOut, EventOut, StatsOut, StatsPage
+from triage_client.types import (
+    AuditOut,
+    DeadLetterGroupFilter,
+    DeadLetterGroupOut,
+    EventOut,
+    StatsOut,
+    StatsPage,
+)
 
 
 class AsyncHistoryMethods:
@@ -48,6 +55,14 @@ class AsyncHistoryMethods:
         """The job types with activity, most dead jobs and failed attempts first."""
         window = {"from": start, "to": end, "limit": limit}
         return await self.http.json("GET", "/v1/stats/job-types", parameters=window, needs=("items",))
+
+    async def audit(self) -> AuditOut:
+        """What the last audit of the namespace found, and whether one is running."""
+        return await self.http.json("GET", "/v1/audit")
+
+    async def request_audit(self) -> AuditOut:
+        """Let a worker audit the namespace now."""
+        return await self.http.json("POST", "/v1/audit")
 
     def dead_letter_groups(
         self, *, limit: int | None = None, **filters: Unpack[DeadLetterGroupFilter]

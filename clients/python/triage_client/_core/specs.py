@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Unpack, cast
+from typing import Any, Literal, TypeAlias, Unpack, cast
 
+from triage_client._core.requests import new_key
 from triage_client.types import EdgeIn, FanOutOptions, JobOptions, JobSpecIn, NodeIn
+
+#: What a submission waits for: the master of Redis, or also a replica.
+Durability: TypeAlias = Literal["stored", "replicated"]
 
 #: The longest time that the API waits before it responds, in seconds.
 LONGEST_WAIT = 30.0
@@ -83,9 +87,21 @@ def fan_out_body(
     return {"template": template, **own, **({} if then is None else {"then": job_body(then)})}
 
 
-def prefer(wait: float | None) -> tuple[dict[str, str], float]:
-    """The header that asks the API to wait, and for how many seconds it will."""
+def submission_headers(
+    key: str | None, durability: Durability | None, wait: float | None = None
+) -> tuple[dict[str, str], float]:
+    """The headers of a submission, and for how many seconds the API waits before it responds."""
+    headers = {"Idempotency-Key": key or new_key(), **durable(durability)}
     if not wait:
-        return {}, 0
+        return headers, 0
     seconds = min(wait, LONGEST_WAIT)
-    return {"Prefer": f"wait={seconds:.3f}"}, seconds
+    return headers | {"Prefer": f"wait={seconds:.3f}"}, seconds
+
+
+def durable(durability: Durability | None) -> dict[str, str]:
+    return {} if durability is None else {"Durability": durability}
+
+
+def listed(words: str | Sequence[str]) -> list[str]:
+    """One word needs no list."""
+    return [words] if isinstance(words, str) else list(words)

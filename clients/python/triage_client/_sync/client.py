@@ -11,10 +11,19 @@ from triage_client._sync.history_methods import HistoryMethods
 from triage_client._sync.http import Http
 from triage_client._sync.job_methods import JobMethods
 from triage_client._sync.operation_methods import OperationMethods
+from triage_client._sync.tenants.methods import TenantMethods
+from triage_client._sync.webhooks.methods import WebhookMethods
 from triage_client._core.config import Config
 
 
-class Triage(JobMethods, GroupMethods, OperationMethods, HistoryMethods):
+class Triage(
+    JobMethods,
+    GroupMethods,
+    OperationMethods,
+    HistoryMethods,
+    WebhookMethods,
+    TenantMethods,
+):
     """The client for blocking code.
 
     `url` and `api_key` come from TRIAGE_URL and TRIAGE_API_KEY if they are not given. `timeout` is for the

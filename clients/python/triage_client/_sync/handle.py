@@ -23,7 +23,7 @@ EARLY = 0.5
 class Handle(Generic[D]):
     """A resource by its id or name. Reading `data` needs a response that had it: `refresh()` brings one."""
 
-    #: The path of the resource, with {} for its id.
+    #: The path of the resource, with {} for each id in it.
     PLACE: ClassVar[str]
 
     def __init__(self, http: Http, id: str, data: D | None = None) -> None:
@@ -38,9 +38,14 @@ class Handle(Generic[D]):
             raise NotLoaded(f"{self.id} has not been read yet: call refresh() first")
         return self._data
 
+    @property
+    def place(self) -> str:
+        """The path of the resource."""
+        return path(self.PLACE, self.id)
+
     def refresh(self) -> Self:
         """Read the resource again."""
-        return self.load(self.http.json("GET", path(self.PLACE, self.id)))
+        return self.load(self.http.json("GET", self.place))
 
     def load(self, data: Any) -> Self:
         self._data = data
@@ -97,8 +102,9 @@ class Waitable(Handle[D]):
         return self
 
     def _poll(self, seconds: float) -> None:
-        place = path(self.PLACE, self.id)
-        self.load(self.http.json("GET", place, parameters={"wait": round(seconds, 3)}, wait=seconds))
+        self.load(
+            self.http.json("GET", self.place, parameters={"wait": round(seconds, 3)}, wait=seconds)
+        )
 
     def follow(self, place: str) -> Iterator[Any]:
         """The events of a stream until the resource has finished; connects again when the stream breaks."""

@@ -9,7 +9,14 @@ from typing import Any, Literal, Unpack
 from triage_client._sync.event_streams import stream_events
 from triage_client._sync.http import Http
 from triage_client._core.requests import query
-from triage_client.types import DeadLetterGroupFilter, DeadLetterGroupOut, EventOut, StatsOut, StatsPage
+from triage_client.types import (
+    AuditOut,
+    DeadLetterGroupFilter,
+    DeadLetterGroupOut,
+    EventOut,
+    StatsOut,
+    StatsPage,
+)
 
 
 class HistoryMethods:
@@ -49,6 +56,14 @@ class HistoryMethods:
         """The job types with activity, most dead jobs and failed attempts first."""
         window = {"from": start, "to": end, "limit": limit}
         return self.http.json("GET", "/v1/stats/job-types", parameters=window, needs=("items",))
+
+    def audit(self) -> AuditOut:
+        """What the last audit of the namespace found, and whether one is running."""
+        return self.http.json("GET", "/v1/audit")
+
+    def request_audit(self) -> AuditOut:
+        """Let a worker audit the namespace now."""
+        return self.http.json("POST", "/v1/audit")
 
     def dead_letter_groups(
         self, *, limit: int | None = None, **filters: Unpack[DeadLetterGroupFilter]

@@ -8,7 +8,16 @@ from triage_client._sync.bulk_actions import BulkAction
 from triage_client._sync.http import Http
 from triage_client._sync.jobs import DeadLetter, Job
 from triage_client._core.requests import new_key
-from triage_client._core.specs import AnyJob, filter_body, given, job_body, prefer, spec_body
+from triage_client._core.specs import (
+    AnyJob,
+    Durability,
+    durable,
+    filter_body,
+    given,
+    job_body,
+    spec_body,
+    submission_headers,
+)
 from triage_client._core.submissions import Submission, chunks_of, outcomes_of
 from triage_client.types import (
     BulkFilter,
@@ -32,21 +41,27 @@ class JobMethods:
         *,
         wait: float | None = None,
         idempotency_key: str | None = None,
+        durability: Durability | None = None,
         **options: Unpack[JobOptions],
     ) -> Job:
         """Submit a job. The client repeats the request if its outcome is unknown; the job is created once.
 
         With `wait`, the response comes when the job has finished, at the latest after that many seconds, up
-        to 30. An `idempotency_key` makes it safe for your program to repeat the call.
+        to 30. An `idempotency_key` makes it safe for your program to repeat the call. With `durability`
+        "replicated", the response comes when a replica of Redis has the job.
         """
-        headers, seconds = prefer(wait)
-        headers["Idempotency-Key"] = idempotency_key or new_key()
+        headers, seconds = submission_headers(idempotency_key, durability, wait)
         body = spec_body(name, payload, options)
         data: JobOut = self.http.json("POST", "/v1/jobs", body=body, headers=headers, wait=seconds)
         return Job(self.http, data["id"], data)
 
     def submit_many(
-        self, jobs: Iterable[AnyJob], *, atomic: bool = False, idempotency_key: str | None = None
+        self,
+        jobs: Iterable[AnyJob],
+        *,
+        atomic: bool = False,
+        idempotency_key: str | None = None,
+        durability: Durability | None = None,
     ) -> list[Submission[Job]]:
         """Submit jobs, 1,000 in a request; returns the outcome of each in order.
 
@@ -56,7 +71,7 @@ class JobMethods:
         key = idempotency_key or new_key()
         for number, chunk in enumerate(chunks_of(map(job_body, jobs), atomic)):
             body = {"jobs": chunk} | ({"atomic": True} if atomic else {})
-            headers = {"Idempotency-Key": f"{key}-{number}"}
+            headers = {"Idempotency-Key": f"{key}-{number}", **durable(durability)}
             found: BulkOut = self.http.json(
                 "POST", "/v1/jobs/bulk", body=body, headers=headers, needs=("results",)
             )

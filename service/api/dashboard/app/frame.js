@@ -49,13 +49,13 @@ function Search() {
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     const found = placeOf(text.trim());
-    if (found === null) return notify("Type an ID such as job_…, flow_… or fan_…, the name of a job type, or a tag as key:value.", "failed");
+    if (found === null) return notify("Type an ID such as job_…, flow_… or fan_…, a tag as key:value, or a text: part of an ID, a job type, a tag or an error.", "failed");
     setText("");
     go(found);
   };
   return html`<form id="find" role="search" aria-label="Whole namespace" onSubmit=${submit}>
-    <label class="hidden" for="find-id">ID of a job, flow or fan-out, name or tag</label>
-    <input id="find-id" type="search" placeholder="ID, job type or key:value" title="Shortcut: /" autocomplete="off" spellcheck=${false}
+    <label class="hidden" for="find-id">ID of a job, flow or fan-out, job type, tag, or text of an error</label>
+    <input id="find-id" type="search" placeholder="ID, job type, key:value or error" title="Shortcut: /" autocomplete="off" spellcheck=${false}
       value=${text} onInput=${(/** @type {any} */ event) => setText(event.target.value)} />
     <button>Go</button>
   </form>`;
@@ -65,5 +65,6 @@ function Search() {
 function placeOf(text) {
   if (text === "") return null;
   if (/^[a-z]+_[0-9A-Z]{26}$/.test(text)) return addressOf(text);
-  return text.includes(":") ? address("jobs", null, [["tag", text]]) : address("jobs", null, [["name", text]]);
+  // A tag has an index; errors have a space behind their colon.
+  return /^[^\s:]+:\S/.test(text) ? address("jobs", null, [["tag", text]]) : address("jobs", null, [["search", text]]);
 }

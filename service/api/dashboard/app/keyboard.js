@@ -8,6 +8,7 @@ import { openDialog } from "../ui/dialog.js";
 const PLACES = /** @type {Record<string, [string, string]>} */ ({
   o: ["", "Overview"], j: ["jobs", "Jobs"], d: ["dead-letters", "Dead letters"], q: ["queues", "Queues"], t: ["job-types", "Job types"],
   f: ["flows", "Flows"], a: ["fan-outs", "Fan-outs"], s: ["schedules", "Schedules"], w: ["workers", "Workers"], b: ["bulk-actions", "Bulk actions"],
+  h: ["webhooks", "Webhooks"], k: ["api-keys", "API keys"],
 });
 const SECOND_KEY_MS = 1500;
 

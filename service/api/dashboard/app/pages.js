@@ -1,5 +1,7 @@
 /** All pages. A new one is a row here. */
 
+import { ApiKeyPage, ApiKeysPage } from "../access/api_keys.js";
+import { WebhookPage, WebhooksPage } from "../access/webhooks.js";
 import { BulkActionPage, BulkActionsPage } from "../pages/bulk_actions.js";
 import { DeadLettersPage } from "../pages/dead_letters.js";
 import { FanOutPage, FanOutsPage } from "../pages/fan_outs.js";
@@ -31,6 +33,10 @@ export const NAVIGATION = [
     { page: "queues", title: "Queues", all: QueuesPage, single: "Queue", one: QueuePage },
     { page: "job-types", title: "Job types", all: JobTypesPage, single: "Job type", one: JobTypePage },
     { page: "workers", title: "Workers", all: WorkersPage, single: "Worker", one: WorkerPage },
+  ],
+  [
+    { page: "webhooks", title: "Webhooks", all: WebhooksPage, single: "Webhook", one: WebhookPage },
+    { page: "api-keys", title: "API keys", all: ApiKeysPage, single: "API key", one: ApiKeyPage },
   ],
 ];
 

@@ -3,6 +3,7 @@
 import { Problem, read } from "./api.js";
 import { useEffect, useRef, useState } from "./html.js";
 import { connection, onChange, seen } from "./live.js";
+import { go } from "./route.js";
 
 /** Between the end of one reading and the next, without events and with them. */
 const SECONDS = 3, SECONDS_LIVE = 20;
@@ -27,6 +28,30 @@ const FINAL = [401, 403, 404];
 
 const NOTHING = { data: null, error: null, readAt: null };
 
+/** What this page reads at present. @type {Set<{begin: () => void, end: () => void}>} */
+const parts = new Set();
+
+/**
+ * Does what ends this page's subject, and goes elsewhere. Meanwhile the page reads nothing, because what it shows is
+ * about to be gone; if `work` fails, it reads on.
+ * @param {() => Promise<unknown>} work
+ * @param {string} to
+ */
+export async function leaveAfter(work, to) {
+  const ended = [...parts];
+  for (const part of ended) part.end();
+  try {
+    await work();
+  } catch (error) {
+    for (const part of ended) if (parts.has(part)) part.begin();
+    throw error;
+  }
+  const gone = new Promise((resolve) => addEventListener("hashchange", resolve, { once: true }));
+  go(to);
+  // What is said then belongs to the next page.
+  await gone;
+}
+
 /**
  * @param {string | null} address from `path`; null reads nothing
  * @param {Options} [options]
@@ -40,9 +65,16 @@ export function useReading(address, options = {}) {
   useEffect(() => {
     if (address === null) return undefined;
     setState((before) => (options.keep ? { ...before, key, error: null } : { key, ...NOTHING }));
-    const made = new Loop(address, () => latest.current, (change) => setState((before) => ({ ...before, key, ...change })));
-    loop.current = made;
-    return () => made.end();
+    const begin = () => {
+      loop.current = new Loop(address, () => latest.current, (change) => setState((before) => ({ ...before, key, ...change })));
+    };
+    const part = { begin, end: () => loop.current?.end() };
+    begin();
+    parts.add(part);
+    return () => {
+      parts.delete(part);
+      part.end();
+    };
   }, [key]);
   const refresh = async () => loop.current?.refresh();
   // Until the effect has run, the state is another address's.

@@ -34,7 +34,7 @@ export function go(to) {
   location.hash = to;
 }
 
-const PAGES = new Map([["job", "jobs"], ["flow", "flows"], ["fan", "fan-outs"], ["wk", "workers"], ["act", "bulk-actions"]]);
+const PAGES = new Map([["job", "jobs"], ["flow", "flows"], ["fan", "fan-outs"], ["wk", "workers"], ["act", "bulk-actions"], ["wh", "webhooks"], ["key", "api-keys"]]);
 
 /** What an id names. @param {string} id */
 export function addressOf(id) {

@@ -63,7 +63,7 @@ export function troubles({ queues, dead, workers, stats, types }) {
   const lost = workers.filter((worker) => worker.state === "lost");
   const failing = types.filter((type) => type.failed >= FAILURES && type.failed / (type.failed + type.succeeded) >= SHARE);
   const dying = stats === null ? [] : stats.dead;
-  const grown = stats === null ? null : lastHour(stats, dying);
+  const grown = stats === null ? null : sum(lastHour(stats, dying), sinceLastStep(stats, dead));
   /** @type {(Trouble | false)[]} */
   const found = [
     helpless.length > 0 && { key: "unrunnable", bad: true, title: "Jobs that no worker can run", since: oldest(helpless), queues: helpless },
@@ -86,6 +86,17 @@ export function troubles({ queues, dead, workers, stats, types }) {
 function oldest(stuck) {
   const seconds = Math.max(0, ...stuck.map(({ queue }) => queue.oldest_queued_seconds ?? 0));
   return seconds === 0 ? null : new Date(Date.now() - seconds * 1000).toISOString();
+}
+
+/** @param {number | null} one @param {number} other */
+function sum(one, other) {
+  return one === null && other === 0 ? null : (one ?? 0) + other;
+}
+
+/** How many died after the last step of the history, which is up to a minute old. @param {any} stats @param {number} dead */
+function sinceLastStep(stats, dead) {
+  const last = stats.depth?.dead?.findLast((/** @type {number | null} */ value) => value !== null);
+  return last === undefined ? 0 : Math.max(0, dead - last);
 }
 
 /** null: unknown. @param {any} stats @param {(number | null)[]} values @returns {number | null} */

@@ -17,6 +17,7 @@ import { IdLink, QueueLink } from "../ui/words.js";
 import { Groups } from "./dead_letter_groups.js";
 
 const FIELDS = [
+  { name: "search", label: "Error, ID, name or tag contains", wide: true },
   { name: "queue", label: "Queue" },
   { name: "name", label: "Name" },
   { name: "reason", label: "Reason", choices: REASONS },

@@ -74,7 +74,7 @@ function jobFacts(job) {
       ["cancel reason", job.cancel_message],
       ["worker", job.worker_id && html`<${IdLink} id=${job.worker_id} page="workers" />`],
       ["flow", job.flow_id && html`<${IdLink} id=${job.flow_id} page="flows" /> ${job.flow_key ?? ""}`],
-      ["fan-out", job.fan_out_id && html`<${IdLink} id=${job.fan_out_id} page="fan-outs" /> ${job.fan_out_index ?? "follow-up"}`],
+      ["fan-out", job.fan_out_id && html`<${IdLink} id=${job.fan_out_id} page="fan-outs" /> ${job.fan_out_index === null ? "follow-up" : `item ${job.fan_out_index}`}`],
       ["tags", Object.keys(job.tags).length > 0 && html`<${Tags} tags=${job.tags} />`],
     ].filter(Boolean)} />
     <details id="more-facts"><summary>Options and counters</summary><${Facts} rows=${[

@@ -2,7 +2,8 @@
 
 import { path, post, send } from "../lib/api.js";
 import { html } from "../lib/html.js";
-import { address, go } from "../lib/route.js";
+import { leaveAfter } from "../lib/reading.js";
+import { address } from "../lib/route.js";
 import { LIVE } from "../lib/words.js";
 import { Action, ScopedButton } from "../ui/action.js";
 import { editAndRetry } from "../ui/retry_form.js";
@@ -24,6 +25,6 @@ export function JobActions({ job, then }) {
       detail=${state === "running" ? "Its worker gets a cancel request, and stops the job after the grace period." : "The job will not run."}
       done="Cancellation requested." act=${() => post(path`jobs/${id}/cancel`)} ...${same} />`}
     ${!live && html`<${Action} id="delete" label="Delete" danger question=${`Delete ${name}?`} detail="The job, its result and its log are gone for good." done=${`${id} is deleted.`}
-      act=${async () => { await send("DELETE", path`jobs/${id}`); go(address("jobs", null, [["name", name]])); }} ...${same} />`}
+      act=${() => leaveAfter(() => send("DELETE", path`jobs/${id}`), address("jobs", null, [["name", name]]))} scope="jobs:write" then=${() => undefined} />`}
   </div>`;
 }

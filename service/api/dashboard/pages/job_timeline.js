@@ -26,11 +26,13 @@ export function Timeline({ job, attempts }) {
  * @returns {{name: string, at: string}[]}
  */
 function stepsOf(job, attempts) {
+  // A job that waits for its next attempt was queued and started for the one before.
+  const later = (/** @type {string | null} */ at) => at !== null && attempts.some((attempt) => attempt.at < at);
   const all = [
     { name: "created", at: job.created_at },
     ...attempts.map((attempt) => ({ name: `attempt ${attempt.attempt} ${attempt.outcome}`, at: attempt.at })),
-    { name: job.attempt > 1 ? "queued again" : "queued", at: job.queued_at },
-    { name: job.attempt > 1 ? "started again" : "started", at: job.started_at },
+    { name: later(job.queued_at) ? "queued again" : "queued", at: job.queued_at },
+    { name: later(job.started_at) ? "started again" : "started", at: job.started_at },
     { name: job.state, at: job.finished_at },
   ];
   // The last attempt of a dead job ended when the job did.

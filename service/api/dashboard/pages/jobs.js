@@ -13,6 +13,7 @@ import { STATES } from "../lib/words.js";
 import { submitJob } from "../ui/submit_form.js";
 
 const FIELDS = [
+  { name: "search", label: "ID, name, tag or error contains", wide: true },
   { name: "queue", label: "Queue" },
   { name: "state", label: "State", choices: STATES },
   { name: "name", label: "Name" },
@@ -20,6 +21,8 @@ const FIELDS = [
   { name: "created_after", label: "Created after", hint: "2026-11-27T09:00:00Z" },
   { name: "created_before", label: "Created before", hint: "2026-11-27T10:00:00Z" },
 ];
+/** A search reads up to 50,000 jobs, so it is not repeated for every event. */
+const SECONDS_SEARCHING = 60;
 /** Filters of other pages. */
 const GROUPS = ["flow_id", "fan_out_id"];
 const PAGES = { flow_id: "flows", fan_out_id: "fan-outs" };
@@ -27,7 +30,8 @@ const PAGES = { flow_id: "flows", fan_out_id: "fan-outs" };
 /** @type {import("../app/pages.js").PageView} */
 export function JobsPage({ route }) {
   const filter = filterOf(route, [...FIELDS.map((field) => field.name), ...GROUPS]);
-  const jobs = usePages("jobs", route, filter, { concerns: (change) => concerned(change, filter) });
+  const searching = filter.some(([name]) => name === "search");
+  const jobs = usePages("jobs", route, filter, searching ? { seconds: SECONDS_SEARCHING } : { concerns: (change) => concerned(change, filter) });
   const selection = useSelection();
   const groups = filter.filter(([name]) => GROUPS.includes(name));
   return html`
@@ -37,7 +41,7 @@ export function JobsPage({ route }) {
     ${groups.map(([name, id]) => html`<p key=${name}>Only jobs of ${name.slice(0, -3)} <${IdLink} id=${id} page=${PAGES[/** @type {"flow_id" | "fan_out_id"} */ (name)]} /></p>`)}
     <${Panel} id="jobs" title="Newest first" reading=${jobs} foot=${html`<${Pages} ...${{ route, reading: jobs }} />`}>${(/** @type {any} */ page) => html`
       <${ActOnSelection} jobs=${page.items} ...${{ selection, then: jobs.refresh }} />
-      <${JobTable} jobs=${page.items} selection=${selection} />`}<//>`;
+      <${JobTable} jobs=${page.items} selection=${selection} more=${page.next_cursor !== null} />`}<//>`;
 }
 
 /**

@@ -5,8 +5,8 @@ import { path, post, send } from "../lib/api.js";
 import { print } from "../lib/exact_json.js";
 import { html } from "../lib/html.js";
 import { counted } from "../lib/numbers.js";
-import { useReading } from "../lib/reading.js";
-import { address, go } from "../lib/route.js";
+import { leaveAfter, useReading } from "../lib/reading.js";
+import { address } from "../lib/route.js";
 import { duration } from "../lib/times.js";
 import { rateLimit } from "../lib/words.js";
 import { Action, ScopedButton } from "../ui/action.js";
@@ -46,7 +46,7 @@ function QueueActions({ queue, refresh }) {
       detail="Running jobs continue. Cancelled jobs can be retried until their retention passes." done=${`Queue ${name} is purged.`}
       act=${() => post(path`queues/${name}/purge`, { confirm: name })} then=${refresh} />`}
     ${empty && html`<${Action} id="delete-queue" scope="queues:admin" label="Delete" danger question=${`Delete queue ${name} and its settings?`} done=${`Queue ${name} is deleted.`}
-      act=${async () => { await send("DELETE", path`queues/${name}`); go(address("queues")); }} then=${() => undefined} />`}
+      act=${() => leaveAfter(() => send("DELETE", path`queues/${name}`), address("queues"))} then=${() => undefined} />`}
   </div>`;
 }
 

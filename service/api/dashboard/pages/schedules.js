@@ -3,8 +3,8 @@
 import { path, post, send } from "../lib/api.js";
 import { print } from "../lib/exact_json.js";
 import { html } from "../lib/html.js";
-import { useReading } from "../lib/reading.js";
-import { address, go } from "../lib/route.js";
+import { leaveAfter, useReading } from "../lib/reading.js";
+import { address } from "../lib/route.js";
 import { duration } from "../lib/times.js";
 import { Action, ScopedButton } from "../ui/action.js";
 import { Pages, usePages } from "../ui/paging.js";
@@ -21,6 +21,11 @@ function rule(schedule) {
   return schedule.cron === null ? `every ${duration(schedule.every_seconds)}` : `${schedule.cron} (${schedule.timezone})`;
 }
 
+/** A fire time that passed since the reading. @param {any} schedule */
+function isDue({ paused, next_run_at: next }) {
+  return !paused && next !== null && new Date(next).getTime() <= Date.now();
+}
+
 /** @type {import("../app/pages.js").PageView} */
 export function SchedulesPage({ route }) {
   const schedules = usePages("schedules", route, [], { seconds: SECONDS });
@@ -28,7 +33,7 @@ export function SchedulesPage({ route }) {
     { title: "schedule", cell: (/** @type {any} */ schedule) => html`<${IdLink} id=${schedule.name} page="schedules" text=${schedule.name} />${schedule.paused && html`<span class="remark">paused</span>`}` },
     { title: "when", cell: (/** @type {any} */ schedule) => html`<code>${rule(schedule)}</code>` },
     { title: "job", cell: (/** @type {any} */ schedule) => html`<${TypeLink} name=${schedule.job.name} />` },
-    { title: "next run", cell: (/** @type {any} */ schedule) => html`<${Ago} at=${schedule.paused ? null : schedule.next_run_at} />` },
+    { title: "next run", cell: (/** @type {any} */ schedule) => (isDue(schedule) ? "due" : html`<${Ago} at=${schedule.paused ? null : schedule.next_run_at} />`) },
     {
       title: "last runs", cell: (/** @type {any} */ schedule) => (schedule.runs.length === 0 ? html`<span class="none">none</span>` : html`<span class="outcomes">${schedule.runs.slice(0, 8).map((/** @type {any} */ run) => html`
         <${Outcome} key=${run.at} run=${run} />`)}</span>`),
@@ -68,7 +73,7 @@ export function SchedulePage({ route }) {
   const found = schedule.data;
   const actions = found && html`<div class="actions"><${ScheduleButtons} ...${{ schedule: found, refresh: schedule.refresh }} />
     <${Action} id="delete-schedule" scope="schedules:write" label="Delete" danger question=${`Delete schedule ${name}?`} detail="Jobs that it submitted stay." done=${`Schedule ${name} is deleted.`}
-      act=${async () => { await send("DELETE", path`schedules/${name}`); go(address("schedules")); }} then=${() => undefined} /></div>`;
+      act=${() => leaveAfter(() => send("DELETE", path`schedules/${name}`), address("schedules"))} then=${() => undefined} /></div>`;
   return html`
     <${Panel} id="schedule" title="State" name=${`schedule ${name}`} reading=${schedule} beside=${actions}>${(/** @type {any} */ one) => html`<${Facts} rows=${[
       ["state", html`<span class=${`state ${one.paused ? "paused" : "up"}`}>${one.paused ? "paused" : "active"}</span>`],

@@ -12,6 +12,11 @@ import { DrainButton, weights, workerSummary, WorkerTable } from "../ui/worker_t
 
 const SECONDS = 3;
 
+/** `send_alert` is another spelling of `send-alert`. @param {string[]} names */
+function withoutSpellings(names) {
+  return names.filter((name) => !name.includes("_") || !names.includes(name.replaceAll("_", "-")));
+}
+
 /** @type {import("../app/pages.js").PageView} */
 export function WorkersPage({ route }) {
   const workers = usePages("workers", route, [], { seconds: SECONDS });
@@ -37,6 +42,6 @@ export function WorkerPage({ route }) {
     ]} />`}<//>
     ${!missing(worker) && html`<${Panel} id="knows" title="Serves" reading=${worker}>${(/** @type {any} */ found) => html`<${Facts} rows=${[
       ["queues", html`<span class="names">${Object.keys(found.queues).map((name) => (name === "*" ? html`<span>every other queue</span>` : html`<${QueueLink} key=${name} name=${name} />`))}</span>`],
-      ["job types", html`<span class="names">${found.job_types.map((/** @type {string} */ name) => html`<${TypeLink} key=${name} name=${name} />`)}</span>`],
+      ["job types", html`<span class="names">${withoutSpellings(found.job_types).map((/** @type {string} */ name) => html`<${TypeLink} key=${name} name=${name} />`)}</span>`],
     ]} />`}<//>`}`;
 }

@@ -3,7 +3,7 @@
 import { html, useEffect, useState } from "../lib/html.js";
 import { address, go } from "../lib/route.js";
 
-/** @typedef {{name: string, label: string, choices?: string[], hint?: string, repeated?: boolean, time?: boolean}} FilterField */
+/** @typedef {{name: string, label: string, choices?: string[], hint?: string, repeated?: boolean, wide?: boolean}} FilterField */
 
 /**
  * @param {{page: string, fields: FilterField[], filter: URLSearchParams, children?: any}} properties
@@ -20,7 +20,7 @@ export function FilterForm({ page, fields, filter, children }) {
   const set = (/** @type {string} */ name, /** @type {string} */ value) => setValues((all) => ({ ...all, [name]: value }));
   const narrowed = fields.some((field) => filter.has(field.name));
   return html`<form class="filter" role="search" aria-label="Filter" onSubmit=${submit}>
-    ${fields.map((field) => html`<label key=${field.name}><span>${field.label}</span>
+    ${fields.map((field) => html`<label key=${field.name} class=${field.wide ? "wide" : null}><span>${field.label}</span>
       <${Input} field=${field} id=${`${page}-${field.name}`} value=${values[field.name]} set=${(/** @type {string} */ value) => set(field.name, value)} /></label>`)}
     <div class="actions"><button>Filter</button>${narrowed && html`<a href=${address(page)}>Clear</a>`}${children}</div>
   </form>`;

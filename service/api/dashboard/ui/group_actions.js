@@ -2,7 +2,8 @@
 
 import { path, post, send } from "../lib/api.js";
 import { html } from "../lib/html.js";
-import { address, go } from "../lib/route.js";
+import { leaveAfter } from "../lib/reading.js";
+import { address } from "../lib/route.js";
 import { Action } from "./action.js";
 
 /** @param {{kind: "flow" | "fan-out", page: "flows" | "fan-outs", group: any, then: () => Promise<void>}} properties */
@@ -18,6 +19,6 @@ export function GroupActions({ kind, page, group, then }) {
     ${!ended && html`<${Action} id="cancel-group" label="Cancel" danger question=${`Cancel this ${kind}?`}
       detail=${`No further ${what} starts; ${counts.running} running ones get a cancel request.`} done=${`The ${kind} is cancelled.`} act=${() => post(at("/cancel"))} ...${same} />`}
     ${ended && html`<${Action} id="delete-group" label="Delete" danger question=${`Delete this ${kind} and its ${counts.total} ${what}s?`} detail="Their results are gone for good." done=${`${id} is deleted.`}
-      act=${async () => { await send("DELETE", at("")); go(address(page)); }} ...${same} />`}
+      act=${() => leaveAfter(() => send("DELETE", at("")), address(page))} scope="jobs:write" then=${() => undefined} />`}
   </div>`;
 }

@@ -6,8 +6,11 @@ import { Table, Text } from "./table.js";
 import { Ago } from "./time.js";
 import { IdLink, QueueLink, State, Tags } from "./words.js";
 
-/** @param {{jobs: any[], selection?: import("./selection.js").Selection}} properties */
-export function JobTable({ jobs, selection }) {
+/**
+ * @param {{jobs: any[], selection?: import("./selection.js").Selection, more?: boolean}} properties
+ *   `more`: older jobs have not been looked at
+ */
+export function JobTable({ jobs, selection, more = false }) {
   const columns = [
     { title: "name", cell: (/** @type {any} */ job) => html`<${IdLink} id=${job.id} text=${job.name} /> <${IdLink} id=${job.id} short />` },
     { title: "item", number: true, zero: (/** @type {any} */ job) => job.fan_out_index === null, cell: (/** @type {any} */ job) => job.fan_out_index ?? "–" },
@@ -18,5 +21,5 @@ export function JobTable({ jobs, selection }) {
     { title: "tags", zero: (/** @type {any} */ job) => Object.keys(job.tags).length === 0, cell: (/** @type {any} */ job) => html`<${Tags} tags=${job.tags} />` },
     { title: "created", cell: (/** @type {any} */ job) => html`<${Ago} at=${job.created_at} />` },
   ];
-  return html`<${Table} caption="Jobs" columns=${columns} rows=${jobs} empty="No jobs match." keyOf=${(/** @type {any} */ job) => job.id} selection=${selection} />`;
+  return html`<${Table} caption="Jobs" columns=${columns} rows=${jobs} empty=${more ? "No match so far among the newest jobs: the next page has older ones." : "No jobs match."} keyOf=${(/** @type {any} */ job) => job.id} selection=${selection} />`;
 }

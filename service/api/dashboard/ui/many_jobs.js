@@ -69,11 +69,13 @@ export function ActOnAll({ filter, then, kind }) {
   const dead = kind === "dead letters";
   const verbs = VERBS.filter((verb) => (dead ? verb.verb !== "cancel" : fits(verb)));
   const [action, setAction] = useState(/** @type {any} */ (null));
-  const hint = "Set a filter to act on many at once.";
+  // What a text finds changes with its words; a bulk action needs an exact filter.
+  const searching = filter.some(([name]) => name === "search");
+  const hint = searching ? "To act on many at once, filter without a text, or by cause." : "Set a filter to act on many at once.";
   return html`
     ${verbs.map((verb) => html`<${ScopedButton} key=${verb.verb} id=${`${verb.verb}-all`} scope=${dead && verb.verb === "retry" ? "dlq:write" : "jobs:write"} danger=${verb.danger}
-      disabled=${filter.length === 0} click=${async () => setAction((await actOnAll(verb.verb, dead, filter)) ?? action)}>${verb.label} all …<//>`)}
-    ${filter.length === 0 && html`<span class="quiet">${hint}</span>`}
+      disabled=${filter.length === 0 || searching} click=${async () => setAction((await actOnAll(verb.verb, dead, filter)) ?? action)}>${verb.label} all …<//>`)}
+    ${(filter.length === 0 || searching) && html`<span class="quiet">${hint}</span>`}
     ${action && html`<${Following} key=${action.id} ...${{ action, then }} />`}`;
 }
 

@@ -24,7 +24,7 @@ export function QueueTable({ queues, refresh, trends = new Map(), empty = "No qu
     cell: (/** @type {any} */ queue) => html`<${Linked} number=${queue.counts[name]} href=${address("jobs", null, [["queue", queue.name], ["state", name]])} />`,
   });
   const columns = [
-    { title: "queue", cell: (/** @type {any} */ queue) => html`<${QueueLink} name=${queue.name} /><${Remarks} queue=${queue} />` },
+    { title: "queue", cell: (/** @type {any} */ queue) => html`<${QueueLink} name=${queue.name} /><${Remarks} queue=${queue} />${limits(queue) && html`<div class="quiet">${limits(queue)}</div>`}` },
     ...["queued", "running", "scheduled", "retrying", "blocked"].map(state),
     {
       title: "dead", number: true, zero: (/** @type {any} */ queue) => queue.dlq_depth === 0,
@@ -37,7 +37,6 @@ export function QueueTable({ queues, refresh, trends = new Map(), empty = "No qu
     },
     ...(trends.size > 0 ? [{ title: "last hour", wide: true, zero: (/** @type {any} */ queue) => !trends.has(queue.name), cell: (/** @type {any} */ queue) => html`<${Trend} row=${trends.get(queue.name)} />` }] : []),
     { title: "workers, slots", number: true, wide: true, cell: (/** @type {any} */ queue) => `${queue.workers}, ${queue.capacity}` },
-    { title: "limits", wide: true, zero: (/** @type {any} */ queue) => limits(queue) === "–", cell: limits },
     { title: "", cell: (/** @type {any} */ queue) => html`<${PauseButton} queue=${queue} refresh=${refresh} />` },
   ];
   return html`<${Table} caption="Queues" columns=${columns} rows=${queues} empty=${empty} keyOf=${(/** @type {any} */ queue) => queue.name} />`;
@@ -72,7 +71,7 @@ export function limits(queue) {
     queue.max_concurrency !== null && `${queue.counts.running} of ${queue.max_concurrency} running`,
     queue.rate_limit !== null && rateLimit(queue.rate_limit),
     queue.max_depth !== null && `depth ${queue.max_depth}`,
-  ].filter(Boolean).join(", ") || "–";
+  ].filter(Boolean).join(", ");
 }
 
 /** @param {{queue: any, refresh: Refresh}} properties */

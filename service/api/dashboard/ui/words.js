@@ -8,7 +8,7 @@ import { LIVE, shortId, STATES } from "../lib/words.js";
 /** @param {{state: string | null, reason?: string | null}} properties */
 export function State({ state, reason }) {
   const text = state ?? "forgotten";
-  return html`<span class=${`state ${/^[a-z]+$/.test(text) ? text : ""}`}>${text}</span>${reason ? html` <span class="quiet">${reason}</span>` : null}`;
+  return html`<span><span class=${`state ${/^[a-z]+$/.test(text) ? text : ""}`}>${text}</span>${reason && html` <span class="quiet">${reason}</span>`}</span>`;
 }
 
 /**

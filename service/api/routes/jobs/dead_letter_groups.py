@@ -1,18 +1,17 @@
 """Dead letters grouped by their cause."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Response
 
-from service.api.context import Context, RequestContext
+from service.api.context import Context
 from service.api.openapi.operation import operation
+from service.api.resources import dead_letter_groups as resources
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas import operators as schemas
 from service.api.schemas.parts.fields import Name
 from service.domain.dead_letter_group import DeadLetterGroup
-from service.domain.job import Job
 from service.store.dead_letter_groups import page_of
 
 router = Router(prefix="/v1/dlq/groups", tags=["dead letters"])
@@ -45,30 +44,10 @@ async def list_dead_letter_groups(
     """
     groups = await context.namespace.dead_letter_groups.all(queue, name)
     if search is not None:
-        shown = zip(groups, await _messages(context, groups), strict=True)
-        groups = [group for group, message in shown if _mentions(group, message, search.casefold())]
+        groups = await resources.mentioning(context, groups, search)
     page = page_of(groups, order, limit, cursor)
-    shown = zip(page.items, await _messages(context, page.items), strict=True)
+    shown = zip(page.items, await resources.messages(context, page.items), strict=True)
     return rendering.page([_resource(group, message) for group, message in shown], page.next_cursor)
-
-
-async def _messages(context: RequestContext, groups: Sequence[DeadLetterGroup]) -> list[str | None]:
-    """The messages as this caller may see them, because a message may quote a payload."""
-    jobs = await context.namespace.queries.outlines([group.example_id for group in groups]) if groups else []
-    return [_message(context, group, job) for group, job in zip(groups, jobs, strict=True)]
-
-
-def _message(context: RequestContext, group: DeadLetterGroup, example: Job | None) -> str | None:
-    if group.message is None:
-        return None
-    return context.view_of_type(group.name or "", None if example is None else example.redact).text(
-        group.message
-    )
-
-
-def _mentions(group: DeadLetterGroup, message: str | None, words: str) -> bool:
-    texts = (group.name, group.error_type, message, group.reason)
-    return any(words in text.casefold() for text in texts if text is not None)
 
 
 def _resource(group: DeadLetterGroup, message: str | None) -> dict[str, Any]:

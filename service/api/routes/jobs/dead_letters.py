@@ -7,6 +7,7 @@ from fastapi import Query, Request, Response
 from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.resources import bulk_actions as bulk
+from service.api.resources.dead_letter_groups import text_search
 from service.api.resources.jobs import redrive
 from service.api.responses import rendering
 from service.api.routes.router import Router
@@ -14,7 +15,7 @@ from service.api.schemas import bulk_actions as bulk_schemas
 from service.api.schemas import jobs as job_schemas
 from service.api.schemas import operators as schemas
 from service.api.schemas.parts.fields import Fingerprint, Name
-from service.api.schemas.parts.parameters import IdempotencyKey, JobId
+from service.api.schemas.parts.parameters import IdempotencyKey, JobId, Search
 from service.domain.bulk_action import BulkSpec
 from service.domain.errors import InvalidState, NotFound
 from service.domain.job import Job
@@ -49,10 +50,14 @@ async def list_dead_letters(
     name: Name | None = None,
     reason: Annotated[str | None, Query(pattern=r"^[a-z_]{1,32}$")] = None,
     fingerprint: Annotated[Fingerprint | None, Query(description="A group of GET /v1/dlq/groups.")] = None,
+    search: Search = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """Dead jobs with reason, error and last attempt. Omits values over 16 KiB (see `truncated`)."""
+    """Dead jobs with reason, error and last attempt. Omits values over 16 KiB (see `truncated`).
+
+    A page may be shorter than `limit`, or empty, and still have a `next_cursor`.
+    """
     filter = JobFilter(
         state=State.DEAD,
         queue=queue,
@@ -60,6 +65,7 @@ async def list_dead_letters(
         reason=reason,
         fingerprint=fingerprint,
         reach=context.caller.reach,
+        search=await text_search(context, search, State.DEAD),
     )
     queries = context.namespace.queries
     page = await queries.list_jobs(filter, limit, cursor)

@@ -7,6 +7,7 @@ from fastapi import Header, Query, Request, Response
 from service.api.context import Context, RequestContext
 from service.api.openapi.operation import hot, operation
 from service.api.requests.long_polls import MAX_WAIT, Waiting, is_finished, matches, preferred_wait, until
+from service.api.resources.dead_letter_groups import text_search
 from service.api.resources.durability import confirm, replicates
 from service.api.resources.groups import find_visible
 from service.api.resources.jobs import check_holder, present
@@ -16,7 +17,7 @@ from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
 from service.api.schemas.parts.fields import Name, TagFilter, Time, parse_tags
-from service.api.schemas.parts.parameters import Durability, IdempotencyKey, JobId
+from service.api.schemas.parts.parameters import Durability, IdempotencyKey, JobId, Search
 from service.domain.checks import to_ms
 from service.domain.errors import (
     BackendUnavailable,
@@ -169,12 +170,14 @@ async def list_jobs(
         Time | None, Query(description="Only jobs created at or after this time.")
     ] = None,
     created_before: Annotated[Time | None, Query(description="Only jobs created before this time.")] = None,
+    search: Search = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """All filters must match. A page may be shorter than `limit` and still have a `next_cursor`.
+    """All filters must match. A page may be shorter than `limit`, or empty, and still have a `next_cursor`.
 
-    Omits values over 16 KiB (see `truncated`) and limits a page to 8 MiB.
+    A request checks at most 50,000 jobs, newest first; `next_cursor` continues behind them. Omits values over
+    16 KiB (see `truncated`) and limits a page to 8 MiB.
     """
     filter = JobFilter(
         queue=queue,
@@ -185,6 +188,7 @@ async def list_jobs(
         created_after=None if created_after is None else to_ms(created_after),
         created_before=None if created_before is None else to_ms(created_before),
         reach=context.caller.reach,
+        search=await text_search(context, search, state),
     )
     if len(filter.tags) < len(set(tag or [])):
         return rendering.page([], None)  # a tag has only one value, so no job matches

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import Header, Path
+from fastapi import Header, Path, Query
 
 JobId = Annotated[str, Path(pattern=r"^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="The job's ID.")]
 IdempotencyKey = Annotated[
@@ -21,3 +21,11 @@ Durability = Annotated[
 ]
 FlowId = Annotated[str, Path(pattern=r"^flow_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="The flow's ID.")]
 FanOutId = Annotated[str, Path(pattern=r"^fan_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="The fan-out's ID.")]
+Search = Annotated[
+    str | None,
+    Query(
+        pattern=r"^[^\x00-\x1f\x7f]{1,200}$",
+        description="Text in the ID, the job type or a tag, in any case; or in the cause of a dead job, as "
+        "GET /v1/dlq/groups shows it.",
+    ),
+]

@@ -12,6 +12,7 @@
 -- Returns {word, id, created_at}: moved | replayed | reused (same idempotency key, other request) |
 --   full (max_depth of the queue) | too_many_queues. Fails if the namespace would exceed a quota
 -- Uses: keys, clock, batch, job_records, queue_settings, queue_names, groups, idempotency, quotas, consequences
+-- Uses: changed_records
 local P, now = keys.prefix, clock.now
 local id, then_id, max_concurrency = ARGV[2], ARGV[23], ARGV[6]
 local before = redis.call('HGET', P .. 'group:' .. id, 'created_at')
@@ -61,4 +62,5 @@ if follow_up then
   job_records.start(then_id, follow_up, job_records.waiting_fields(follow_up), now, 'wait')
 end
 consequences.flush()
+changed_records.note_quietly({id})
 return {'moved', id, now}

@@ -3,7 +3,7 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now (not used)   ARGV[2] group id   ARGV[3] "1" = these are the last ones   ARGV[4..] job ids
 -- Returns 1
--- Uses: keys, texts, writer
+-- Uses: keys, texts, writer, changed_records
 local P, id = keys.prefix, ARGV[2]
 local group = P .. 'group:' .. id
 redis.call('HSET', group, 'discarded', 1)
@@ -17,4 +17,7 @@ if ARGV[3] == '1' then
   redis.call('UNLINK', group .. ':jobs', group)
 end
 writer.write()
+local ids = {}
+for i = 4, #ARGV do ids[#ids + 1] = ARGV[i] end
+changed_records.note_quietly(ids)
 return 1

@@ -3,7 +3,7 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now (not used)   ARGV[2] group id   ARGV[3] its kind: flow | fan
 -- Returns 1
--- Uses: keys, batch, counted, writer
+-- Uses: keys, batch, counted, writer, changed_records
 local P, id = keys.prefix, ARGV[2]
 local group, limiter = P .. 'group:' .. id, 'fan:' .. id
 if counted.on() then batch.stored = batch.stored - redis.call('HSTRLEN', group, 'item_payload') end
@@ -15,4 +15,5 @@ redis.call('ZREM', P .. 'closed_limiters', limiter)
 redis.call('UNLINK', P .. 'closed_lanes:' .. limiter, group .. ':jobs', group .. ':items',
   P .. 'job:' .. id .. ':dependents', group)
 writer.write()
+changed_records.note_quietly({id})
 return 1

@@ -25,12 +25,15 @@ redis.call('HSETNX', key, 'created_at', clock.now)
 redis.call('HSET', key, 'definition', ARGV[3])
 redis.call('HDEL', P .. 'defaults', '*')
 if ARGV[4] ~= '' then redis.call('HSET', P .. 'defaults', '*', ARGV[4]) end
-local used = redis.call('HMGET', quotas, 'used_jobs', 'used_bytes', 'submitted_until')
+local used = redis.call('HMGET', quotas, 'used_jobs', 'used_bytes', 'submitted_until', 'uncounted')
 redis.call('DEL', quotas)
 if #ARGV < 5 then
   redis.call('UNLINK', P .. 'limit_key_jobs', P .. 'unique_names')
   return {'moved', version}
 end
 redis.call('HSET', quotas, 'used_jobs', used[1] or count_jobs(), 'used_bytes', used[2] or 0, unpack(ARGV, 5))
+-- What exists already is counted by the next audit.
+local uncounted = used[4] or (not used[2] and redis.call('EXISTS', P .. 'queues') == 1)
+if uncounted then redis.call('HSET', quotas, 'uncounted', 1) end
 if used[3] then redis.call('HSET', quotas, 'submitted_until', used[3]) end
 return {'moved', version}

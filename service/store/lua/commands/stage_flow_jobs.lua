@@ -4,7 +4,7 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] group id   ARGV[3..] per job 11 values: id, its key in the group, its spec (job_records.lua)
 -- Returns 1. Fails if the namespace would exceed a quota
--- Uses: keys, clock, job_records, quotas, writer
+-- Uses: keys, clock, job_records, quotas, writer, changed_records
 local WIDTH, P, group = 11, keys.prefix, ARGV[2]
 local size = 0
 for i = 3, #ARGV, WIDTH do size = size + job_records.size(job_records.spec(ARGV, i + 2)) end
@@ -17,4 +17,7 @@ for i = 3, #ARGV, WIDTH do
   redis.call('HSET', P .. 'group:' .. group .. ':jobs', key, id)
 end
 writer.write()
+local ids = {}
+for i = 3, #ARGV, WIDTH do ids[#ids + 1] = ARGV[i] end
+changed_records.note_quietly(ids)
 return 1

@@ -51,7 +51,8 @@ local function link(child, edges)
   local waits = false
   for condition, dependency, name in string.gmatch(edges, '(%d) (%S+) (%S+)') do
     local job = jobs.load(dependency)
-    redis.call('ZADD', P .. 'job:' .. dependency .. ':dependents', condition, child)
+    -- A sibling from an earlier run of the parent may have been deleted.
+    if job then redis.call('ZADD', P .. 'job:' .. dependency .. ':dependents', condition, child) end
     redis.call('HSET', P .. 'job:' .. child .. ':dependencies', name, condition .. ' ' .. dependency)
     if job and not jobs.FINISHED[job.state] then
       redis.call('SADD', P .. 'job:' .. child .. ':waits', dependency)

@@ -67,4 +67,7 @@ local function state_of(id)
     or redis.call('HGET', P .. 'group:' .. id, 'state') or nil
 end
 
-return {begin = begin, ENDED = ENDED, meets = meets, release = release, notify = notify, state_of = state_of}
+return {
+  begin = begin, ENDED = ENDED, meets = meets, release = release, notify_one = notify_one, notify = notify,
+  state_of = state_of,
+}

@@ -1,5 +1,5 @@
 -- Announces what a call has changed: to workers that can run new jobs, and to processes that watch a job or group.
--- Uses: keys, batch, event_log, wake_workers
+-- Uses: keys, batch, event_log, changed_records, wake_workers
 local P
 
 local function begin() P = keys.prefix end
@@ -28,10 +28,11 @@ end
 local function announce()
   local watched, changed = {}, batch.changed
   -- Some process watches every change if `*` is watched.
-  local scores = redis.call('ZMSCORE', P .. 'watched', '*', unpack(changed))
+  local scores = redis.call('ZMSCORE', P .. 'watched', '*', changed_records.AUDIT, unpack(changed))
   for i, id in ipairs(changed) do
-    if scores[i + 1] then watched[#watched + 1] = id end
+    if scores[i + 2] then watched[#watched + 1] = id end
   end
+  if scores[2] then changed_records.note(changed) end
   if scores[1] then
     watched[#watched + 1] = '*'
     event_log.note(changed)

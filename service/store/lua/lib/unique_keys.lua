@@ -54,4 +54,4 @@ local function release(id, job, forgotten)
   if heir and heir ~= id then hand_over(key, heir) end
 end
 
-return {begin = begin, of = of, release = release}
+return {begin = begin, of = of, release = release, hand_over = hand_over}

@@ -73,4 +73,4 @@ local function leave_group(id)
   end
 end
 
-return {begin = begin, note = note, leave_group = leave_group}
+return {begin = begin, note = note, join_group = join_group, leave_group = leave_group}

@@ -1,0 +1,1 @@
+"""Audits: findings, reports, and what records count for."""

@@ -1,0 +1,62 @@
+"""However much changes during an audit, it finds nothing in a sound namespace, and damage all the same."""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from service.domain.audit import Report
+from service.store.leases import Leases
+from service.store.namespace import Namespace
+from service.store.redis.connect import connect
+from service.tasks import end
+from tests.audit.auditing import audit
+from tests.audit.churn import QUEUES, Churn
+from tests.support.quota_invariants import set_quotas
+
+pytestmark = pytest.mark.anyio
+
+#: `AUDIT_CHURN_SECONDS=600 AUDIT_SEED=7 pytest tests/audit/test_churn.py` searches longer or repeats a run.
+SECONDS = float(os.environ.get("AUDIT_CHURN_SECONDS", "1"))
+SEED = int(os.environ.get("AUDIT_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+ACTORS = 4
+
+
+@pytest.fixture
+async def other(redis_url: str, namespace: str) -> AsyncIterator[Namespace]:
+    """The namespace of `store`, on connections without the test's clock."""
+    redis = connect(redis_url, socket_timeout=10)
+    yield Namespace(redis, namespace, 300)
+    await redis.aclose()
+
+
+@pytest.mark.timeout(SECONDS + 60)
+async def test_churn_is_no_damage(store: Namespace, other: Namespace) -> None:
+    await set_quotas(store)
+    for queue in QUEUES:
+        await store.queues.configure(queue, {"max_depth": 50})
+    stopped = asyncio.Event()
+    churns = [Churn(store, random.Random(f"{SEED} {number}")) for number in range(ACTORS)]
+    store.leases = Leases(store.scripts, 300)
+    tasks = [asyncio.create_task(churn.run(stopped)) for churn in churns]
+    reports: list[Report] = []
+    until = asyncio.get_running_loop().time() + SECONDS
+    while asyncio.get_running_loop().time() < until:
+        reports.append(await audit(other, repair=False))
+        assert reports[-1].findings == (), f"AUDIT_SEED={SEED}"
+        assert not any(task.done() for task in tasks)
+    # A wrong counter is found although all counters change.
+    redis: Any = store.scripts.redis
+    await redis.hincrby(f"{store.scripts.prefix}busy", "key:a|x", 3)
+    damaged = await audit(other)
+    stopped.set()
+    await end(tasks)
+    found = {(finding.kind, finding.outcome, finding.key) for finding in damaged.findings}
+    assert found == {("wrong_count", "repaired", "busy")}, damaged.findings
+    assert all(report.counters for report in reports)
+    assert sum(churn.steps for churn in churns) > 100
+    while await store.group_tasks.work():
+        pass

@@ -1,0 +1,1 @@
+"""The audit of a namespace as a duty of its workers."""
