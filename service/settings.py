@@ -1,7 +1,6 @@
 """Settings of all processes, from environment variables with the prefix TRIAGE_ or the file .env."""
 
 import os
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -13,12 +12,10 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from service.addresses import check_jwks_url, is_loopback
 from service.domain.errors import ConfigurationInvalid
 from service.domain.phrases import phrase
-from service.domain.tenant import NAMESPACE_PATTERN
 from service.environment import PREFIX, sentence, unknown_settings
-from service.outbound_settings import OutboundSettings
-from service.queue_weights import parse_weights
 from service.redis_url import check_redis_url
 from service.service_links import service_links, without_service_links
+from service.work_settings import WorkSettings
 
 log = structlog.get_logger("triage.settings")
 
@@ -26,7 +23,7 @@ log = structlog.get_logger("triage.settings")
 HTTP_REQUEST = "workers.http.http_request"
 
 
-class Settings(OutboundSettings):
+class Settings(WorkSettings):
     """Each field is a variable, and its description, with the unit, a row of docs/reference/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
@@ -35,11 +32,6 @@ class Settings(OutboundSettings):
         default="",
         repr=False,
         description="URL of Redis, its Sentinels or a cluster. Empty: embedded server, only in `triage dev`.",
-    )
-    namespace: str = Field(
-        default="default",
-        pattern=NAMESPACE_PATTERN,
-        description="Namespace of a worker, and of requests without credentials under `triage dev`.",
     )
     host: str = Field(default="127.0.0.1", description="Address on which the API listens.")
     port: int = Field(default=8080, ge=0, le=65535, description="API port; 0 picks and prints a free one.")
@@ -55,10 +47,6 @@ class Settings(OutboundSettings):
         ge=0,
         le=65535,
         description="Port of a worker's probes, metrics and drain. 0 picks a free port and prints it.",
-    )
-    queues: str = Field(
-        default="critical=6,default=3,bulk=1,*=1",
-        description="Queues of a worker with their weights. `*` means every other queue in use.",
     )
     concurrency: int = Field(default=20, ge=1, le=10_000, description="Jobs that a worker runs at a time.")
     handlers: str = Field(
@@ -206,12 +194,6 @@ class Settings(OutboundSettings):
             check_redis_url(url)
         return url
 
-    @field_validator("queues")
-    @classmethod
-    def _queues_parse(cls, value: str) -> str:
-        parse_weights(value)
-        return value
-
     @field_validator("jwt_jwks_url")
     @classmethod
     def _keys_come_safely(cls, value: str) -> str:
@@ -246,10 +228,6 @@ class Settings(OutboundSettings):
         assert isinstance(env_settings, EnvSettingsSource)
         env_settings.env_vars = without_service_links(env_settings.env_vars)
         return init_settings, env_settings, dotenv_settings
-
-    @cached_property
-    def queue_weights(self) -> Mapping[str, int]:
-        return parse_weights(self.queues)
 
     @cached_property
     def handler_paths(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from service.api.metrics.http_metrics import RequestMetrics
 from service.api.metrics.webhook_metrics import webhook_families
 from service.store.webhooks.outbox import OutboxCounts
 from tools.reference import item
-from workers.telemetry.metrics import Metrics
+from workers.telemetry.metrics import ProcessMetrics
 
 
 def metrics_list() -> list[str]:
@@ -21,11 +21,9 @@ def metrics_list() -> list[str]:
         *audit_families(None),
         *RequestMetrics().payloads.collect(),
     ]
-    metrics = Metrics()
+    metrics = vars(ProcessMetrics())
     worker = [
-        metric
-        for name, metric in (vars(metrics) | vars(metrics.webhooks) | vars(metrics.audits)).items()
-        if hasattr(metric, "describe") and name != "registry"
+        metric for name, metric in metrics.items() if hasattr(metric, "describe") and name != "registry"
     ]
     return [*_items("API", api), *_items("worker", worker)]
 

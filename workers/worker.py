@@ -1,7 +1,6 @@
 """The worker process: arq's Worker is the shell, and Triage replaces everything that affects durability."""
 
 import asyncio
-import contextlib
 import inspect
 import os
 from collections.abc import Coroutine, Sequence
@@ -12,32 +11,31 @@ import arq.worker
 import structlog
 
 from service.clock import Clock
-from service.domain.errors import TriageError
 from service.domain.ids import IdFactory
 from service.domain.results import FinishResult
 from service.gc_tuning import collect_rarely
 from service.settings import Settings, load_settings
 from service.store.leases import Finish, HeartbeatReply
-from service.tasks import end, within
+from service.tasks import end
 from workers.arq.settings import worker_settings
 from workers.arq.shell import count_finish, prepare_loop, warn_of_ignored
 from workers.engine.heartbeat import Heartbeat
 from workers.handling.registry import Registry
+from workers.namespaces.served_namespace import Identity, ServedNamespace
+from workers.namespaces.served_namespaces import Start
 from workers.process.admin import AdminServer
-from workers.process.composition import Composition, Identity
+from workers.process.composition import Composition
 
 #: The replies to a finish whose run had lost its lease.
 REFUSED = frozenset({FinishResult.STALE, FinishResult.MISSING})
 #: The timeout of the shutdown hooks, in seconds.
 HOOKS_END_SECONDS = 5.0
-#: The timeout of the last report to the history.
-LAST_REPORT_SECONDS = 1.0
 
 log = structlog.get_logger("triage.worker")
 
 
 class TriageWorker(arq.worker.Worker):
-    """Runs jobs of one namespace until drained; survives outages of Redis.
+    """Runs jobs of its namespaces until drained; survives outages of Redis.
 
     arq provides the process (`arq` CLI, `run`, signals) and the programming model (functions with `ctx`,
     hooks, cron, Retry), and makes no decision about a job.
@@ -89,14 +87,16 @@ class TriageWorker(arq.worker.Worker):
 
     async def main(self) -> None:
         """Start, run until drained, and stop."""
-        parts = Composition(self.settings, self.registry, self._identity, self.ctx, self._on_reply)
-        self._parts, self._pool = parts, parts.connections.for_handlers
+        parts = Composition(
+            self.settings, self.registry, self._identity, self.ctx, self._on_reply, self._on_heartbeat
+        )
+        self._parts, self._pool = parts, self.ctx["redis"]
         server = await parts.start_admin()
         self.port = server.port
         try:
             if self._signalled:
                 parts.drain.begin("signal")
-            await parts.registration.join(parts.drain.started)
+            await parts.served.join()
             if not parts.drain.started.is_set():
                 await self.registry.hooks.starts(self.ctx)
                 collect_rarely()
@@ -106,36 +106,34 @@ class TriageWorker(arq.worker.Worker):
 
     async def _work(self, parts: Composition) -> None:
         """Claim and run jobs until the drain begins, then drain."""
-        self._heartbeat = parts.start_heartbeat(self._on_heartbeat)
-        if await parts.maintenance.rescue_first() and self._importable:
-            parts.caution.begin()
+        thread = parts.start_heartbeat()
+        self._heartbeat = thread.thread
         for work in parts.background():
             self._spawn(work)
-        await parts.cron.start()
-        self._spawn(parts.cron_duty())
         warn_of_ignored(self.settings, self.registry.settings)
         log.info("worker_started", worker_id=self.id, port=self.port, types=len(self.registry.by_name))
-        claims = asyncio.create_task(parts.claimer.work(self.burst))
+        work = asyncio.create_task(parts.served.work(Start(thread, self.burst, self._importable)))
         drain_started = asyncio.create_task(parts.drain.started.wait())
-        await asyncio.wait({claims, drain_started}, return_when=asyncio.FIRST_COMPLETED)
-        if claims.done() and claims.exception() is not None:
-            log.critical("claim_loop_failed", exc_info=claims.exception())
+        await asyncio.wait({work, drain_started}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done() and work.exception() is not None:
+            log.critical("claim_loop_failed", exc_info=work.exception())
         if not parts.drain.started.is_set():
             parts.drain.begin("nothing is left to do")
-        await end([drain_started])
-        await parts.drain.work(claims)
+        await end([drain_started, work])
+        await parts.drain.work()
 
     async def _stop(self, parts: Composition, server: AdminServer) -> None:
         """End everything after the drain, the admin port and the connections last."""
         if self._heartbeat is not None:
             self._heartbeat.stop()
         parts.stopped.set()
+        served = [*parts.served.current.values()]
         await end(self._background)
-        with contextlib.suppress(TriageError, TimeoutError):
-            await within(LAST_REPORT_SECONDS, parts.maintenance.stats.report())
-        await parts.connections.namespace.change_feed.close()
+        await asyncio.gather(*(each.stop() for each in served))
+        await parts.connections.unsubscribe()
         await self.registry.hooks.ends(self.ctx, HOOKS_END_SECONDS)
-        parts.runners.close()
+        for each in served:
+            each.runners.close()
         server.should_exit = True
         await server.serving
         await self.close()
@@ -159,33 +157,26 @@ class TriageWorker(arq.worker.Worker):
     def run(self) -> None:
         """Run until drained; a thread that ignores its cancellation does not keep the process alive."""
         super().run()
-        if self._parts is not None and (used := self._parts.executor.slots.used):
+        if self._parts is not None and (used := self._parts.slots.used):
             log.warning("runs_left_behind", runs=used)
             os._exit(0)
 
-    def _on_heartbeat(self, reply: HeartbeatReply) -> None:
-        parts = self._parts
-        assert parts is not None
-        parts.executor.on_heartbeat(reply)
-        parts.maintenance.on_heartbeat(reply)
-        if reply.drain and not parts.drain.started.is_set():
-            parts.drain.begin("requested")
-        if not reply.known and not parts.drain.started.is_set():
-            self._spawn(parts.registration.renew())
+    def _on_heartbeat(self, served: ServedNamespace, reply: HeartbeatReply) -> None:
+        served.on_heartbeat(reply)
+        if reply.drain and self._parts is not None and not self._parts.drain.started.is_set():
+            self._parts.drain.begin("requested")
 
-    def _on_reply(self, finish: Finish, result: FinishResult) -> None:
+    def _on_reply(self, served: ServedNamespace, finish: Finish, result: FinishResult) -> None:
         """Handle Redis's reply to a finish."""
-        parts = self._parts
-        assert parts is not None
         if self.registry.hooks.per_job:
             self.registry.hooks.settled(finish.lease)
         if self.burst:
-            parts.claimer.wake()  # In a burst, this may have been the last job.
+            served.claimer.wake()  # In a burst, this may have been the last job.
         if result in REFUSED:
-            parts.metrics.stale.inc()
+            served.metrics.stale.inc()
             log.warning("finish_refused", job_id=finish.lease.job.id, word=result.value)
             return
-        parts.metrics.settled(finish, cancelled=result is FinishResult.CANCELLED)
+        served.metrics.settled(finish, cancelled=result is FinishResult.CANCELLED)
         count_finish(self, finish, result)
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:

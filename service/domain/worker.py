@@ -12,6 +12,9 @@ LATE_MS = 1_000
 #: A lost worker stays visible for an hour.
 FORGOTTEN_AFTER_MS = 3_600_000
 
+#: The first character of a pool whose workers subscribe to wake-ups; the scripts publish these.
+SUBSCRIBED = "@"
+
 WorkerState = Literal["running", "draining", "lost"]
 
 
@@ -33,6 +36,8 @@ class WorkerRecord:
     lease_ms: int = LOST_AFTER_MS
     #: Lost for so long that its record can be deleted.
     forgotten: bool = False
+    #: Whether it subscribes to wake-ups, because it serves several namespaces.
+    subscribed: bool = False
 
     def serves(self, queue: str) -> bool:
         return queue in self.queues or "*" in self.queues
@@ -40,7 +45,8 @@ class WorkerRecord:
     @property
     def pool(self) -> str:
         """Workers with the same queues and types share a pool; a wake-up reaches one of them."""
-        return sha256(self._capabilities().encode()).hexdigest()[:16]
+        digest = sha256(self._capabilities().encode()).hexdigest()[:16]
+        return SUBSCRIBED + digest if self.subscribed else digest
 
     def _capabilities(self) -> str:
         return f",{','.join(sorted(self.queues))},|,{','.join(sorted(self.job_types))},"

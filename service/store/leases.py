@@ -10,11 +10,12 @@ from service.domain.job import Lease
 from service.domain.outcome import FIRST_REST_MS, FREE_LOSSES, LONGEST_REST_MS, Settlement
 from service.domain.record import record
 from service.domain.results import FinishResult
-from service.domain.worker import WorkerRecord
+from service.domain.worker import SUBSCRIBED, WorkerRecord
 from service.store.codec.fields import not_negative, text, texts
 from service.store.codec.jobs import decode_lease
 from service.store.codec.runs import end_arguments
 from service.store.redis import keys
+from service.store.redis.connect import ping
 from service.store.redis.errors import translate
 from service.store.redis.scripts import Argument, Scripts
 
@@ -111,6 +112,12 @@ class HeartbeatReply:
     next_prune_ms: int | None = None
     #: Milliseconds until the next delivery of a webhook is due.
     next_delivery_ms: int | None = None
+    #: Milliseconds until the next lease expires, unless its worker renews it.
+    next_loss_ms: int | None = None
+    #: Milliseconds until a job may expire or a cancellation must be forced.
+    next_end_ms: int | None = None
+    #: A wake-up of the worker's pool waits to be taken.
+    wake_up: bool = False
 
 
 def heartbeat_arguments(
@@ -122,14 +129,16 @@ def heartbeat_arguments(
     away_ms: int = 0,
 ) -> list[Argument]:
     """Arguments of heartbeat.lua: `held` are job ids and tokens; `away_ms` as for `rescue`."""
-    arguments: list[Argument] = [record.id, lease_ms, running, state, away_ms]
+    arguments: list[Argument] = [record.id, lease_ms, running, state, away_ms, record.pool]
     for id, token in held:
         arguments += [id, token]
     return arguments
 
 
 def decode_heartbeat(reply: Sequence[Any]) -> HeartbeatReply:
-    known, drain, now, tasks, next_fire, next_prune, next_delivery, *rest = reply
+    known, drain, now, tasks, wake_up, *rest = reply
+    times, rest = [not_negative(time) for time in rest[:6]], rest[6:]
+    next_fire, next_prune, next_delivery, next_loss, *ends = times
     rows = [
         (*texts((id, token, word)), grace_ms, text(message))
         for id, token, word, grace_ms, message in zip(*(rest[at::5] for at in range(5)), strict=True)
@@ -145,9 +154,12 @@ def decode_heartbeat(reply: Sequence[Any]) -> HeartbeatReply:
             for id, token, word, grace_ms, message in rows
             if word == "cancel"
         ],
-        next_fire_ms=not_negative(next_fire),
-        next_prune_ms=not_negative(next_prune),
-        next_delivery_ms=not_negative(next_delivery),
+        next_fire_ms=next_fire,
+        next_prune_ms=next_prune,
+        next_delivery_ms=next_delivery,
+        next_loss_ms=next_loss,
+        next_end_ms=min((at for at in ends if at is not None), default=None),
+        wake_up=bool(wake_up),
     )
 
 
@@ -237,17 +249,39 @@ class Leases:
         """Block until there is a wake-up for the pool; False after `seconds`, which the client must allow."""
         client: Any = self._scripts.redis
         try:
-            return await client.bzpopmin(keys.wake(self._scripts.prefix, pool=pool), seconds) is not None
+            return await client.bzpopmin(self._wake_key(pool), seconds) is not None
         except (TimeoutError, RedisError, OSError) as error:
+            raise translate(error, wrote=True) from error
+
+    async def ping(self) -> None:
+        """Raises BackendUnavailable when the server of this namespace does not respond."""
+        await ping(self._scripts.redis)
+
+    async def take_wake_up(self, pool: str) -> bool:
+        """Take the pool's wake-up, which all subscribed workers have heard of; False: another one has it."""
+        client: Any = self._scripts.redis
+        try:
+            return bool(await client.zpopmin(self._wake_key(pool)))
+        except (RedisError, OSError) as error:
             raise translate(error, wrote=True) from error
 
     async def wake(self, pool: str) -> None:
         """Wake one idle worker of a pool, because a worker that stops may have consumed a wake-up."""
         client: Any = self._scripts.redis
+        key = self._wake_key(pool)
         try:
-            await client.zadd(keys.wake(self._scripts.prefix, pool=pool), {"1": 0})
+            await client.zadd(key, {"1": 0})
+            if pool.startswith(SUBSCRIBED):
+                await client.publish(key, "1")
         except (RedisError, OSError) as error:
             raise translate(error, wrote=True) from error
+
+    def channels(self, worker_id: str, pool: str) -> tuple[str, str]:
+        """The channels of a subscribed worker: of wake-ups, and of messages to itself."""
+        return self._wake_key(pool), keys.inbox(self._scripts.prefix, worker=worker_id)
+
+    def _wake_key(self, pool: str) -> str:
+        return keys.wake(self._scripts.prefix, pool=pool)
 
     async def report_progress(self, lease: Lease, value: bytes) -> bool:
         """Store a run's progress; False when the lease is lost."""

@@ -55,6 +55,7 @@ EVERYTHING: dict[str, Any] = {
             "drainSeconds": 600,
             "jobNamespace": "shop",
         },
+        "tenants": {"namespaces": {"shop": 3, "team-*": 1}},
         "spare": {
             "replicas": 0,
             "nodeSelector": {"disk": "ssd"},

@@ -24,6 +24,16 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"workerDefaults": {"terminationGracePeriodSeconds": 30}},
         "at least 50",
     ),
+    (
+        "one namespace and several",
+        {"workers": {"default": {"jobNamespace": "shop", "namespaces": "a,b"}}},
+        "set one of them",
+    ),
+    (
+        "keda over several namespaces",
+        {"workers": {"default": {"namespaces": {"a": 1}, "keda": ON}}},
+        "counts the jobs of one namespace",
+    ),
     ("grace of the api", {"api": {"terminationGracePeriodSeconds": 19}}, "at least 20"),
     (
         "drain behind the chart's back",

@@ -119,9 +119,10 @@ def test_a_pool_has_its_queues_handlers_and_slots() -> None:
     assert (bulk["TRIAGE_QUEUES"], cpu["TRIAGE_QUEUES"]) == ("bulk=3,slow=1", "cpu")
     assert (bulk["TRIAGE_CONCURRENCY"], cpu["TRIAGE_CONCURRENCY"]) == ("20", "2")
     assert (bulk["TRIAGE_NAMESPACE"], cpu["TRIAGE_NAMESPACE"]) == ("shop", "default")
+    assert environment(release.pod("-worker-tenants"))["TRIAGE_NAMESPACES"] == "shop=3,team-*=1"
     assert cpu["TRIAGE_HANDLERS"] == "shop.cpu,shop.images"
     # Without `handlers`, the image's own TRIAGE_HANDLERS applies.
-    assert "TRIAGE_HANDLERS" not in bulk
+    assert not {"TRIAGE_HANDLERS", "TRIAGE_NAMESPACES"} & set(bulk)
 
 
 def test_without_keys_the_api_listens_on_loopback_and_its_probes_run_inside() -> None:

@@ -29,7 +29,7 @@ async def exported(store: Namespace) -> dict[str, frozenset[str]]:
     measured.started(held.job)
     settlement = settle(held.job, Succeeded(b"1"), 2, lambda: 0.5)
     measured.settled(Finish(held, settlement, "wk_1", ended_at=2, run_ms=1))
-    measured.overflow.labels("queue")
+    measured.process.overflow.labels("queue")
     text += generate_latest(measured.registry).decode()
     found: dict[str, frozenset[str]] = {}
     for family in text_string_to_metric_families(text):

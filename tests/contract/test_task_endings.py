@@ -17,6 +17,7 @@ CANCELS = {
     "service/store/jobs.py": {"self"},
     # A second signal ends the command at once, whatever it is doing.
     "service/commands/bench/command.py": {"whole", "measuring"},
+    "workers/engine/announced_wake_ups.py": {"self._timer"},
     "workers/engine/claimer.py": {"timer"},
     "workers/engine/runs/deadlines.py": {"self._timer"},
     # Handlers are cancelled twice: before their grace, in which they may clean up, and after it.

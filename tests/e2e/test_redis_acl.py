@@ -16,6 +16,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, ResponseErr
 
 from service.store.redis import keys
 from service.store.redis.embedded import EmbeddedServer
+from service.store.redis.key_groups import tenant_keys
 from tests.e2e.processes import ROOT, Cluster
 from tests.support.eventually import eventually_blocking
 
@@ -121,6 +122,16 @@ def test_handlers_cannot_reach_api_keys(restricted: EmbeddedServer, user: str, c
         call = ", ".join(f"'{word}'" for word in words)
         with pytest.raises(ResponseError, match="access"):
             redis.eval(f"return redis.call({call})", 0)
+
+
+def test_only_workers_of_all_namespaces_read_their_names(restricted: EmbeddedServer) -> None:
+    names = tenant_keys.namespaces(keys.ACCESS_PREFIX)
+    with Redis.from_url(url(restricted, "triage-worker")) as redis:
+        assert redis.zrange(names, 0, -1) == []
+        with pytest.raises(NoPermissionError):
+            redis.zadd(names, {"mine": 0})
+    with Redis.from_url(url(restricted, "triage-worker-shop")) as redis, pytest.raises(NoPermissionError):
+        redis.zrange(names, 0, -1)
 
 
 def test_a_worker_of_a_namespace_reaches_no_other(restricted: EmbeddedServer) -> None:

@@ -219,9 +219,9 @@ async def test_heartbeats_report_a_new_action(frozen: Namespace) -> None:
     inbox = f"{frozen.scripts.prefix}worker:{worker}:inbox"
     id = await begin(frozen, QUEUED)
     assert await redis.exists(inbox) == 1
-    assert (await frozen.scripts.run("heartbeat", [worker, 15_000, 0, "running"]))[3] == 1
+    assert (await frozen.scripts.run("heartbeat", [worker, 15_000, 0, "running", 0, "pool"]))[3] == 1
     await frozen.bulk_actions.set_state(id, "paused")
-    assert (await frozen.scripts.run("heartbeat", [worker, 15_000, 0, "running"]))[3] == 0
+    assert (await frozen.scripts.run("heartbeat", [worker, 15_000, 0, "running", 0, "pool"]))[3] == 0
     await redis.delete(inbox)
     await frozen.bulk_actions.set_state(id, "running")
     assert await redis.exists(inbox) == 1

@@ -48,6 +48,8 @@ async def test_a_cancel_without_a_message_has_none(store: Namespace, at: int) ->
         tasks=False,
         lost=[("job_gone", "1:x")],
         cancel=[CancelRequest(id, token, 500)],
+        next_loss_ms=60_000,
+        next_end_ms=500,
     )
 
 

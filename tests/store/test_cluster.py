@@ -11,6 +11,7 @@ import pytest
 from service.domain.access_key import AccessKey
 from service.domain.errors import BackendUnavailable, TriageError
 from service.domain.outcome import Succeeded
+from service.domain.states import State
 from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
 from service.store.redis import keys
@@ -20,7 +21,8 @@ from service.store.redis.scripts import BlockingScripts
 from tests.support import invariants
 from tests.support.deployments import ClusterDeployment, PortServer
 from tests.support.eventually import eventually
-from tests.support.factories import claim, finish, register_worker, submit, wait_for_change
+from tests.support.factories import claim, finish, register_worker, state_of, submit, wait_for_change
+from tests.workers.tenants import serving
 
 pytestmark = pytest.mark.anyio
 
@@ -72,7 +74,7 @@ async def test_each_namespace_works_on_the_master_of_its_slot(cluster: ClusterDe
         assert await store.leases.wait_for_work("pool", 5)
         await store.workers.deregister("wk_1")
         await store.workers.forget_lost()
-        blocking = connect_blocking(cluster.url, key=store.scripts.prefix)
+        blocking = connect_blocking(cluster.url)
         assert BlockingScripts(blocking, store.scripts.namespace).run("api_heartbeat", [1000, 0]) is not None
         blocking.close()
         await store.change_feed.close()
@@ -89,6 +91,26 @@ async def test_waiters_hear_of_changes_in_every_namespace_over_one_connection(
             await store.jobs.cancel([id], 0)
             await wait_for_change(change)
     await first.change_feed.close()
+
+
+async def test_a_worker_of_several_namespaces_has_a_subscription_on_each_master(
+    cluster: ClusterDeployment, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.worker.collect_rarely", lambda: None)
+    names = [on(cluster, server) for server in cluster.servers]
+    stores = [Namespace(redis, name, 0) for name in names]
+    async with serving(cluster.url, ",".join(names), lease_seconds=60):
+        for store in stores * 2:
+            id = await submit(store, name="note")
+
+            async def succeeded(store: Namespace = store, id: str = id) -> None:
+                assert await state_of(store, id) is State.SUCCEEDED
+
+            await eventually(succeeded, 5)
+        for server in cluster.servers:
+            clients = server.call("CLIENT", "LIST").decode().splitlines()
+            assert [" sub=2 " in client for client in clients].count(True) == 1, clients
+            assert not any(" flags=b" in client for client in clients)
 
 
 async def test_api_keys_have_a_slot_of_their_own(redis: Any) -> None:

@@ -173,7 +173,7 @@ async def test_a_call_to_a_demoted_master_is_repeated_at_the_new_one(
     blocking = connect_blocking(sentinels.url)
     pool: Any = blocking.connection_pool
     assert blocking.ping()
-    pool._doubts.layout = Layout.of_master(("127.0.0.1", sentinels.replica.port))
+    pool.servers._doubts.layout = Layout.of_master(("127.0.0.1", sentinels.replica.port))
     scripts = BlockingScripts(blocking, store.scripts.namespace)
     with pytest.raises(BackendUnavailable):
         scripts.run("api_heartbeat", [1000, 0])

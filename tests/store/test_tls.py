@@ -69,7 +69,7 @@ async def test_jobs_are_stored_over_tls(scheme: str, port: int, certificate: Pat
     async with store.change_feed.watch(id):
         pass
     await store.change_feed.close()
-    blocking = connect_blocking(url, key=store.scripts.prefix)
+    blocking = connect_blocking(url)
     BlockingScripts(blocking, namespace).run("api_heartbeat", [1000, 0])
     blocking.close()
     await redis.aclose()

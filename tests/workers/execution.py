@@ -17,20 +17,27 @@ from workers.engine.executor import Contexts, Executor, Handlers, RunTelemetry
 from workers.engine.runs.active_runs import ActiveRuns, FinishPolicy, FinishQueue, RunObservers
 from workers.engine.runs.run import Run
 from workers.engine.runs.runners import Runners
+from workers.engine.runs.slots import Slots
 from workers.engine.runs.tracing import RunTracing
+from workers.engine.shares import Share, Shares
 from workers.handling.registry import Registry
 from workers.telemetry.metrics import Metrics
 
 
 def build_executor(
-    settings: Settings, registry: Registry, runners: Runners, contexts: Contexts, finishes: FinishQueue
+    settings: Settings,
+    registry: Registry,
+    runners: Runners,
+    contexts: Contexts,
+    finishes: FinishQueue,
+    slots: Share | None = None,
 ) -> Executor:
     """An executor with its own metrics and without tracing."""
     clock, tracing = Clock(), RunTracing(None)
     policy = FinishPolicy.of(settings, "wk_1", random=lambda: 0.5)
     runs = ActiveRuns(clock, policy, finishes, RunObservers(registry.hooks, tracing))
     handlers = Handlers(registry, runners, contexts)
-    return Executor(settings, clock, handlers, runs, RunTelemetry(Metrics(), tracing))
+    return Executor(settings, clock, handlers, runs, RunTelemetry(Metrics(), tracing), slots)
 
 
 class Execution:
@@ -43,10 +50,11 @@ class Execution:
         self.notes = Notes()
         self.finishes: list[Finish] = []
         contexts = Contexts({}, self.notes, lambda lease: cast(Any, None))
-        self.executor = build_executor(self.settings, registry, self.runners, contexts, self)
+        self.slots = Slots(Clock(), self.settings.concurrency)
+        share = Shares(self.slots).join()
+        self.executor = build_executor(self.settings, registry, self.runners, contexts, self, share)
         self.runs = self.executor.runs.by_job
         self.stopper = self.executor.stopper
-        self.slots = self.executor.slots
 
     @property
     def pending(self) -> list[Finish]:

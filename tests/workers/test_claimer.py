@@ -16,6 +16,7 @@ from workers.engine import claimer
 from workers.engine.claimer import STAND_BY, Claimer
 from workers.engine.pool import Pool
 from workers.engine.runs.slots import Slot, Slots
+from workers.engine.shares import Shares
 
 pytestmark = pytest.mark.anyio
 
@@ -29,6 +30,7 @@ class Store:
         self._answer = response
         self.claims = 0
         self.asked: list[int] = []
+        self.away = False
         self.blocked = self.ended = 0
         self.woken: list[str] = []
         self._tokens: asyncio.Queue[None] = asyncio.Queue()
@@ -52,6 +54,10 @@ class Store:
     async def wake(self, pool: str) -> None:
         self.woken.append(pool)
 
+    async def ping(self) -> None:
+        if self.away:
+            raise BackendUnavailable()
+
     def ring(self) -> None:
         self._tokens.put_nowait(None)
 
@@ -70,17 +76,25 @@ def leases(count: int) -> list[Lease]:
 
 
 class Bench:
-    def __init__(self, response: Callable[[int], Claim], capacity: int = 2, limited: bool = False) -> None:
+    """`shares`: of a worker that serves another namespace as well."""
+
+    def __init__(
+        self,
+        response: Callable[[int], Claim],
+        capacity: int = 2,
+        limited: bool = False,
+        shares: Shares | None = None,
+    ) -> None:
         self.store: Any = Store(response)
         self.clock: Any = SimpleNamespace(monotonic=asyncio.get_running_loop().time)
         self.started: list[tuple[int, float]] = []
-        self.slots = Slots(self.clock, capacity)
+        self.slots = (shares or Shares(Slots(self.clock, capacity))).join()
         self.held: list[Slot] = []
         self.executor: Any = SimpleNamespace(
             slots=self.slots,
             limited=limited,
             runs=SimpleNamespace(idle=False),
-            free_slots_by_type=lambda: {"work": None},
+            free_slots_by_type=lambda: {"work": 0 if limited else None},
             start=self._start,
         )
         record: Any = SimpleNamespace(id="wk_1", pool="pool", lease_ms=1_000, queues={"*": 1})
@@ -247,3 +261,39 @@ async def test_a_woken_worker_with_few_free_slots_claims_at_once(monkeypatch: py
     bench.claimer.stop()
     await asyncio.wait_for(work, 5)
     assert bench.store.asked == [10, 10, 1]
+
+
+async def test_a_namespace_without_redis_leaves_the_slots_to_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for pause in ("FIRST_PAUSE", "LAST_PAUSE"):
+        monkeypatch.setattr(claimer, pause, 0.001)
+    clock: Any = SimpleNamespace(monotonic=asyncio.get_running_loop().time)
+    shares = Shares(Slots(clock, 4))
+
+    def response(number: int) -> Claim:
+        if down.store.away:
+            raise BackendUnavailable()
+        return claimed(lease())
+
+    down = Bench(response, shares=shares)
+    down.store.away = True
+    up = Bench(lambda _: claimed(lease(), lease(), more=True), shares=shares)
+    works = [asyncio.create_task(each.claimer.work()) for each in (down, up)]
+
+    def all_taken() -> None:
+        assert up.slots.used == 4
+
+    await eventually(all_taken)
+    assert (down.store.claims, down.slots.reserved) == (1, 0)
+    # Once Redis is back, it waits for its share like any other.
+    down.store.away = False
+
+    def served() -> None:
+        up.held.pop().release()
+        assert down.slots.used >= 1
+
+    await eventually(served)
+    for each in (down, up):
+        each.claimer.stop()
+    await asyncio.wait_for(asyncio.gather(*works), 5)

@@ -25,7 +25,11 @@ class Draining:
         self._claims_stopped = asyncio.Event()
         claimer: Any = SimpleNamespace(stop=self._claims_stopped.set)
         completer: Any = SimpleNamespace(flush=self._flush)
-        self.drain = Drain(seconds, claimer, self.execution.executor, completer, self._leave)
+        executor = self.execution.executor
+        self.served: Any = SimpleNamespace(
+            claimer=claimer, executor=executor, completer=completer, claims=None, leave=self._leave
+        )
+        self.drain = Drain(seconds, lambda: [self.served], executor.draining, executor.runs.concluded)
 
     async def _flush(self, seconds: float) -> bool:
         self.events.append(f"flush {[finish.settlement.move.name for finish in self.execution.finishes]}")
@@ -38,7 +42,8 @@ class Draining:
         async def claims() -> None:
             await self._claims_stopped.wait()
 
-        return asyncio.create_task(self.drain.work(asyncio.create_task(claims())))
+        self.served.claims = asyncio.create_task(claims())
+        return asyncio.create_task(self.drain.work())
 
 
 @pytest.fixture

@@ -11,17 +11,18 @@ from tests.support.manual_clock import ManualClock
 from workers.engine.claimer import Claimer
 from workers.engine.pool import Pool
 from workers.engine.runs.slots import Slots
+from workers.engine.shares import Shares
 from workers.process.health import DEAD_AFTER, UNCLAIMED_AT_MOST, Health
 
 
 async def test_a_worker_without_redis_stays_alive() -> None:
     clock: Any = ManualClock()
+    slots = Slots(clock, 2)
     executor: Any = SimpleNamespace(
-        draining=asyncio.Event(),
         runs=SimpleNamespace(idle=True),
         limited=False,
         free_slots_by_type=lambda: {"scripted": 1},
-        slots=Slots(clock, 2),
+        slots=Shares(slots).join(),
     )
     redis = connect("unix:///nowhere")
     leases = Namespace(redis, "test", 0).leases
@@ -32,7 +33,7 @@ async def test_a_worker_without_redis_stays_alive() -> None:
         clock=clock,
         schedule_check=lambda _: None,
     )
-    health = Health(clock, executor, claimer)
+    health = Health(clock, slots, lambda: False, lambda: claimer.last_claim_at)
     health.watchdog = cast(Any, SimpleNamespace(last_tick=clock.monotonic() + 2 * DEAD_AFTER))
     clock.advance(DEAD_AFTER + 1)
     assert health.live() == "the claim loop is stuck"
@@ -51,9 +52,8 @@ async def test_a_worker_without_redis_stays_alive() -> None:
 def worker(clock: Any, capacity: int = 2) -> tuple[Health, Any, Slots]:
     """A worker that has just claimed, with its claimer and its slots."""
     slots = Slots(clock, capacity)
-    executor: Any = SimpleNamespace(slots=slots, draining=asyncio.Event())
     claimer: Any = SimpleNamespace(last_claim_at=clock.monotonic())
-    health = Health(clock, executor, claimer)
+    health = Health(clock, slots, lambda: False, lambda: claimer.last_claim_at)
     health.watchdog = cast(Any, SimpleNamespace(last_tick=clock.monotonic() + 1e9))
     return health, claimer, slots
 

@@ -34,7 +34,7 @@ class Site:
 
     async def heartbeat(self) -> HeartbeatReply:
         return decode_heartbeat(
-            await self.store.scripts.run("heartbeat", [self.worker, 15_000, 0, "running"])
+            await self.store.scripts.run("heartbeat", [self.worker, 15_000, 0, "running", 0, "pool"])
         )
 
     async def is_woken(self) -> bool:

@@ -13,7 +13,7 @@ from tests.support.manual_clock import ManualClock
 from tests.workers.reporting import lease
 from workers.maintenance.stats_reporter import INTERVAL, StatsReporter
 from workers.telemetry.histogram import BUCKETS
-from workers.telemetry.metrics import Metrics
+from workers.telemetry.metrics import Metrics, ProcessMetrics
 
 OK, BROKEN = Succeeded(b"1"), Failed(Failure("ValueError", "broken"))
 
@@ -88,5 +88,5 @@ async def test_a_report_follows_the_end_of_a_minute() -> None:
 
 
 def test_the_history_has_every_bucket_of_the_metrics() -> None:
-    metrics = Metrics()
+    metrics = ProcessMetrics()
     assert len(metrics.wait.labels("q", "t").counts) > len(BUCKETS)

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from tests.support.manual_clock import ManualClock
 from workers.engine.runs.slots import Slot, Slots
 from workers.process.stuck_slots import StuckSlots
-from workers.telemetry.metrics import Metrics
+from workers.telemetry.metrics import ProcessMetrics
 
 pytestmark = pytest.mark.anyio
 
@@ -19,7 +19,7 @@ class Watched:
     def __init__(self, patience: float = 600) -> None:
         self.clock: Any = ManualClock()
         self.slots = Slots(self.clock, 2)
-        self.metrics = Metrics()
+        self.metrics = ProcessMetrics()
         self.abandoned = 0
         self.watch = StuckSlots(self.slots, self.metrics, patience, self._abandon)
         self.stick()

@@ -35,7 +35,8 @@ class Watched:
         policy = FinishPolicy("wk_1", random=lambda: 0.5)
         queue: Any = Queue()
         self.runs = ActiveRuns(self.clock, policy, queue, RunObservers(Hooks(), RunTracing(None)))
-        self.watchdog = Watchdog(self.clock, self.runs, self._finish)
+        self.watchdog = Watchdog(self.clock)
+        self.watchdog.watch(self.runs, self._finish)
         self.written: dict[str, Finish] = {}
 
     def _finish(self, finishes: Sequence[Finish]) -> None:

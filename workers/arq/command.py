@@ -17,26 +17,29 @@ from service.domain.errors import TriageError
 from service.settings import load_settings
 from service.store.namespace import Namespace
 from service.store.redis.connect import connect
+from service.store.tenants.tenants import Tenants
 
 #: The interval between checks for changed files, in seconds.
 CHECK_SECONDS = 0.5
 
 
 async def check_health(*_: object) -> int:
-    """Return 0 if this namespace has a live worker, else 1."""
+    """Return 0 if every namespace of this worker has a live one, else 1."""
     settings = load_settings()
-    redis = connect(settings.redis_url)
+    redis, weights = connect(settings.redis_url), settings.namespace_weights
     try:
-        alive = await Namespace(redis, settings.namespace, settings.dead_retention_ms).workers.alive()
+        names = weights.among(await Tenants(redis).names() if weights.patterns else ())
+        found = [await Namespace(redis, name, settings.dead_retention_ms).workers.alive() for name in names]
     except TriageError as error:
         sys.stderr.write(f"Health check failed: {error.code}\n")
         return 1
     finally:
         await redis.aclose()
-    if not alive:
-        sys.stderr.write(f"Health check failed: no worker of namespace {settings.namespace} is alive\n")
+    if missing := [name for name, alive in zip(names, found, strict=True) if not alive]:
+        sys.stderr.write(f"Health check failed: no worker of namespace {', '.join(missing)} is alive\n")
         return 1
-    sys.stderr.write(f"Health check successful: {len(alive)} workers are alive\n")
+    count = len({worker.id for alive in found for worker in alive})
+    sys.stderr.write(f"Health check successful: {count} workers are alive\n")
     return 0
 
 

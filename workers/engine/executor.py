@@ -24,6 +24,7 @@ from workers.engine.runs.runners import Runners
 from workers.engine.runs.slots import Slot, Slots
 from workers.engine.runs.stopper import Stopper
 from workers.engine.runs.tracing import RunTracing
+from workers.engine.shares import Share, Shares
 from workers.handling.cancel_notice import Flag
 from workers.handling.context import JobContext, RelatedJobsProtocol, Reporter
 from workers.handling.dependencies import WaitingForChildren
@@ -43,9 +44,14 @@ class Contexts:
     #: What a run may ask of other jobs; its lease decides whether it still may.
     dependencies: Callable[[Lease], RelatedJobsProtocol]
     draining: Flag = field(default_factory=Flag)
+    #: Entries of the namespace, in a worker that serves several.
+    own: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def make(self, lease: Lease) -> JobContext:
-        return JobContext(lease, self.shared, self.reporter, self.dependencies, self.draining)
+        context = JobContext(lease, self.shared, self.reporter, self.dependencies, self.draining)
+        if self.own:
+            context.update(self.own)
+        return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +75,15 @@ class Executor:
     """Starts runs and sees them through; a run that cannot be stopped keeps its slot."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, handlers: Handlers, runs: ActiveRuns, telemetry: RunTelemetry
+        self,
+        settings: Settings,
+        clock: Clock,
+        handlers: Handlers,
+        runs: ActiveRuns,
+        telemetry: RunTelemetry,
+        slots: Share | None = None,
     ) -> None:
+        """Without `slots`, it has all slots of a worker to itself."""
         self._settings = settings
         self._clock = clock
         self._registry = handlers.registry
@@ -82,7 +95,7 @@ class Executor:
         self.runs = runs
         #: Set when this worker begins to shut down.
         self.draining = handlers.contexts.draining
-        self.slots = Slots(clock, settings.concurrency)
+        self.slots = slots or Shares(Slots(clock, settings.concurrency)).join()
         self.stopper = Stopper(settings, clock, self.slots, runs)
         self._deadlines = Deadlines(
             clock, runs.by_job, lambda run: self.stopper.stop(run, RunState.TIMED_OUT)

@@ -1,21 +1,22 @@
 """Renews this worker's leases from a thread, so that a blocked event loop does not lose them."""
 
 import asyncio
+import math
 import random
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
+from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.job import Lease
 from service.domain.worker import LOST_AFTER_MS, WorkerRecord
 from service.reachability import Reachability
 from service.settings import Settings
 from service.store.leases import Finish, HeartbeatReply, Leases, decode_heartbeat, heartbeat_arguments
-from service.store.redis import keys
-from service.store.redis.connect import connect_blocking
+from service.store.redis.connect import BlockingClient, connect_blocking
 from service.store.redis.scripts import BlockingScripts
 from workers.engine.executor import Executor
 from workers.engine.watchdog import Watchdog
@@ -24,29 +25,36 @@ from workers.engine.watchdog import Watchdog
 RENEWALS_PER_LEASE = 3
 #: The longest interval in seconds, however long leases last: three missed heartbeats make a worker "lost".
 MAX_INTERVAL = LOST_AFTER_MS / 3000
+#: How long to wait for something to do in a thread without namespaces, in seconds.
+NOTHING_SECONDS = 60.0
 
 log = structlog.get_logger("triage.heartbeat")
 
 
+def connect_thread(settings: Settings) -> BlockingClient:
+    """The heartbeat thread's connections, one per server."""
+    return connect_blocking(settings.redis_url, socket_timeout=min(2.0, settings.lease_seconds / 4))
+
+
 @dataclass(frozen=True, slots=True)
 class HeartbeatClient:
-    """This worker's calls to Redis from the heartbeat thread, which has its own connections."""
+    """A worker's calls to Redis from the heartbeat thread, for one namespace."""
 
     record: WorkerRecord
     calls: BlockingScripts
-    #: A second connection, since waiting for the inbox blocks it.
-    inbox: BlockingScripts
     leases: Leases
+    #: A second connection, since waiting for the inbox blocks it. None for a subscribed worker.
+    inbox: BlockingScripts | None = None
 
     @classmethod
-    def connect(cls, settings: Settings, record: WorkerRecord, leases: Leases) -> "HeartbeatClient":
-        def scripts(timeout: float) -> BlockingScripts:
-            prefix = keys.prefix(settings.namespace)
-            connection = connect_blocking(settings.redis_url, socket_timeout=timeout, key=prefix)
-            return BlockingScripts(connection, settings.namespace)
-
-        lease = settings.lease_seconds
-        return cls(record, calls=scripts(min(2.0, lease / 4)), inbox=scripts(lease), leases=leases)
+    def connect(
+        cls, settings: Settings, connection: BlockingClient, record: WorkerRecord, leases: Leases
+    ) -> "HeartbeatClient":
+        calls = BlockingScripts(connection, settings.namespace)
+        if record.subscribed:
+            return cls(record, calls, leases)
+        waiting = connect_blocking(settings.redis_url, socket_timeout=settings.lease_seconds)
+        return cls(record, calls, leases, BlockingScripts(waiting, settings.namespace))
 
     def heartbeat(self, running: int, state: str, held: Sequence[Lease], away_ms: int) -> HeartbeatReply:
         """Renew the leases `held` and report the worker's state; returns lost leases and requests."""
@@ -56,65 +64,132 @@ class HeartbeatClient:
 
     def wait_for_inbox(self, seconds: float) -> None:
         """Block until there is a message for this worker, for at most `seconds`."""
+        assert self.inbox is not None
         self.inbox.wait_for_inbox(self.record.id, seconds)
 
     def finish(self, finishes: Sequence[Finish]) -> None:
         self.calls.run("finish", self.leases.finish_arguments(finishes))
 
 
-class Heartbeat(threading.Thread):
-    """Renews leases, runs the watchdog, and waits for cancel and drain requests in the worker's inbox."""
+@dataclass(eq=False)
+class NamespaceHeartbeat:
+    """The heartbeats of one namespace."""
 
-    def __init__(
-        self,
-        client: HeartbeatClient,
-        executor: Executor,
-        watchdog: Watchdog,
-        reachability: Reachability,
-        on_heartbeat: Callable[[HeartbeatReply], None],
-    ) -> None:
-        """The event loop calls `on_heartbeat` with each reply."""
+    client: HeartbeatClient
+    executor: Executor
+    reachability: Reachability
+    #: The event loop calls it with each reply.
+    on_reply: Callable[[HeartbeatReply], None]
+    #: When the next one is due, on the monotonic clock.
+    due: float = 0.0
+    #: Whether the last one failed.
+    away: bool = False
+    lease_seconds: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lease_seconds = self.client.record.lease_ms / 1000
+
+    def send(self) -> HeartbeatReply:
+        state = "draining" if self.executor.draining.is_set() else "running"
+        # Counts slots of unfinished runs as well, although another worker may have their jobs by now.
+        used = self.executor.slots.used
+        return self.client.heartbeat(used, state, self.executor.runs.leases(), self.reachability.away_ms)
+
+    def interval(self) -> float:
+        """Seconds to the next heartbeat: an idle worker only has to stay visible."""
+        busy = self.executor.runs.leases()
+        seconds = self.lease_seconds / RENEWALS_PER_LEASE if busy else self.lease_seconds * 2 / 3
+        return min(seconds, MAX_INTERVAL)
+
+
+class Heartbeat(threading.Thread):
+    """Renews leases, runs the watchdog, and waits for cancel and drain requests.
+
+    The thread of a worker of one namespace blocks on its inbox; otherwise messages in an inbox call `wake`.
+    """
+
+    def __init__(self, watchdog: Watchdog, clock: Clock) -> None:
         super().__init__(name="heartbeat", daemon=True)
-        self._client = client
-        self._executor = executor
-        self._runs = executor.runs
         self._watchdog = watchdog
-        self._reachability = reachability
-        self._on_heartbeat = on_heartbeat
-        self._lease = client.record.lease_ms / 1000
+        self._now = clock.monotonic
+        self._namespaces: list[NamespaceHeartbeat] = []
         self._loop = asyncio.get_running_loop()
         self._stopped = threading.Event()
+        self._woken = threading.Event()
+
+    def add(self, namespace: NamespaceHeartbeat) -> None:
+        """Send heartbeats for another namespace, the first one now."""
+        self._namespaces = [*self._namespaces, namespace]
+        self._woken.set()
+
+    def remove(self, namespace: NamespaceHeartbeat) -> None:
+        self._namespaces = [each for each in self._namespaces if each is not namespace]
+
+    def wake(self, namespace: NamespaceHeartbeat) -> None:
+        """Send a heartbeat of this namespace now: there is a message in its inbox."""
+        namespace.due = 0.0
+        self._woken.set()
 
     def stop(self) -> None:
         self._stopped.set()
+        self._woken.set()
 
     def run(self) -> None:
-        """Send heartbeats until stopped, twice a second while Redis is unavailable."""
-        away = False
+        """Send heartbeats until stopped, twice a second to a server that is unavailable."""
         while not self._stopped.is_set():
+            self._woken.clear()
             self._watchdog.check()
             try:
-                reply = self._send()
-                self._reachability.reached()
-                self._loop.call_soon_threadsafe(self._on_heartbeat, reply)
-                away = False
-                self._client.wait_for_inbox(self._interval())
-            except TriageError as error:
-                self._reachability.missed()
-                if not away:
-                    log.warning("heartbeat_failed", code=error.code)
-                away = True
-                self._stopped.wait(0.3 + 0.4 * random.random())
+                self._send_due()
+                self._wait()
             except RuntimeError:
                 return  # The event loop has been closed: the process is ending.
 
-    def _interval(self) -> float:
-        """Seconds to the next heartbeat: an idle worker only has to stay visible."""
-        seconds = self._lease / RENEWALS_PER_LEASE if self._runs.leases() else self._lease * 2 / 3
-        return min(seconds, MAX_INTERVAL)
+    def _send_due(self) -> None:
+        now, failed = self._now(), set[str]()
+        for namespace in sorted(self._namespaces, key=lambda namespace: namespace.due):
+            if namespace.due > now:
+                continue
+            # A server that does not respond must not use up the time in which others renew leases.
+            if (server := namespace.client.calls.server) not in failed and not self._send(namespace):
+                failed.add(server)
+            elif server in failed:
+                self._on_failure(namespace)
 
-    def _send(self) -> HeartbeatReply:
-        state = "draining" if self._executor.draining.is_set() else "running"
-        # Counts slots of unfinished runs as well, although another worker may have their jobs by now.
-        used = self._executor.slots.used
-        return self._client.heartbeat(used, state, self._runs.leases(), self._reachability.away_ms)
+    def _send(self, namespace: NamespaceHeartbeat) -> bool:
+        # Before the call, because a message that arrives meanwhile makes the next one due at once.
+        namespace.due = math.inf
+        try:
+            reply = namespace.send()
+        except TriageError as error:
+            self._on_failure(namespace, error)
+            return False
+        namespace.reachability.reached()
+        namespace.away = False
+        namespace.due = min(namespace.due, self._now() + namespace.interval())
+        self._loop.call_soon_threadsafe(namespace.on_reply, reply)
+        return True
+
+    def _on_failure(self, namespace: NamespaceHeartbeat, error: TriageError | None = None) -> None:
+        namespace.reachability.missed()
+        if error is not None and not namespace.away:
+            log.warning("heartbeat_failed", code=error.code, namespace=namespace.client.calls.namespace)
+        namespace.away = True
+        namespace.due = self._now() + 0.3 + 0.4 * random.random()
+
+    def _wait(self) -> None:
+        """Until a heartbeat is due or a message has arrived."""
+        due = min((namespace.due for namespace in self._namespaces), default=self._now() + NOTHING_SECONDS)
+        if (seconds := due - self._now()) <= 0:
+            return
+        blocking = next(
+            (namespace for namespace in self._namespaces if namespace.client.inbox is not None), None
+        )
+        if blocking is None or blocking.away:
+            self._woken.wait(seconds)
+            return
+        try:
+            blocking.client.wait_for_inbox(seconds)
+            blocking.due = 0.0
+        except TriageError as error:
+            self._on_failure(blocking, error)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from service.domain.errors import TriageError
 from service.domain.worker import WorkerRecord
 from service.store.leases import Claim, ClaimRequest, Leases
 
@@ -40,6 +41,18 @@ class Pool:
     async def wait_for_wake_up(self) -> None:
         """Return when this worker is woken, or after BLOCK_AT_MOST seconds."""
         await self.wake_ups.wait_for_work(self.record.pool, BLOCK_AT_MOST)
+
+    async def take_wake_up(self) -> bool:
+        """Take a wake-up that all workers of the pool have heard of; False: another worker has it."""
+        return await self.leases.take_wake_up(self.record.pool)
+
+    async def responds(self) -> bool:
+        """Whether Redis responds; at most one short call."""
+        try:
+            await self.leases.ping()
+        except TriageError:
+            return False
+        return True
 
     async def wake_another(self) -> None:
         """Wake an idle worker of the pool."""

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 
@@ -16,6 +17,30 @@ PAUSE, JITTER = 0.1, 0.5
 log = structlog.get_logger("triage.wake_ups")
 
 
+def _nothing() -> None:
+    pass
+
+
+class WakeUpSource(Protocol):
+    """Where a claimer gets its wake-ups from. It calls `on_wake` when there may be something to claim."""
+
+    on_wake: Callable[[], None]
+
+    def listen(self) -> None:
+        """The claimer sleeps."""
+        ...
+
+    def consume(self) -> bool:
+        """The claimer is awake; whether it has used up a wake-up, which it passes on if it is full."""
+        ...
+
+    def note(self) -> None:
+        """A wake-up waits to be taken."""
+        ...
+
+    async def close(self) -> None: ...
+
+
 class WakeUps:
     """Holds at most one unused wake-up, so that a busy worker leaves the others to idle ones.
 
@@ -23,16 +48,16 @@ class WakeUps:
     have their own timers, and no call is cut short for them.
     """
 
-    def __init__(self, pool: Pool, on_wake: Callable[[], None]) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._on_wake = on_wake
+        self.on_wake = _nothing
         self._call: asyncio.Task[None] | None = None
 
     def listen(self) -> None:
         """Start a call unless one is in progress; it calls `on_wake` when it ends."""
         if self._call is None:
             self._call = asyncio.create_task(self._block())
-            self._call.add_done_callback(lambda _: self._on_wake())
+            self._call.add_done_callback(lambda _: self.on_wake())
 
     def consume(self) -> bool:
         """Whether a wake-up has come or may have been missed; call `listen` for the next one."""
@@ -40,6 +65,9 @@ class WakeUps:
             return False
         self._call = None
         return True
+
+    def note(self) -> None:
+        """The blocking call takes it."""
 
     async def close(self) -> None:
         if self._call is not None:

@@ -1,7 +1,7 @@
 """Exits the process when a handler blocks its event loop, after saving the outcomes of all runs."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 import structlog
@@ -23,21 +23,28 @@ log = structlog.get_logger("triage.watchdog")
 
 
 class Watchdog:
-    """The event loop ticks it, the heartbeat thread checks it; `finish` writes from that thread."""
+    """The event loop ticks it, the heartbeat thread checks it."""
 
-    def __init__(self, clock: Clock, runs: ActiveRuns, finish: Callable[[Sequence[Finish]], None]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._runs = runs
-        self._finish = finish
+        #: The runs of each namespace, and what writes their outcomes from that thread.
+        self._watched: Mapping[ActiveRuns, Callable[[Sequence[Finish]], None]] = {}
         #: Monotonic time of the last tick.
         self.last_tick = clock.monotonic()
+
+    def watch(self, runs: ActiveRuns, finish: Callable[[Sequence[Finish]], None]) -> None:
+        """Also watch the runs of another namespace; `finish` writes their outcomes from that thread."""
+        self._watched = {**self._watched, runs: finish}
+
+    def forget(self, runs: ActiveRuns) -> None:
+        self._watched = {each: finish for each, finish in self._watched.items() if each is not runs}
 
     def tick(self, now: float) -> None:
         self.last_tick = now
 
     def check(self) -> None:
         """Exit the process if a run is overdue and the event loop cannot end it."""
-        overdue = self._runs.overdue()
+        overdue = [run for runs in self._watched for run in runs.overdue()]
         if overdue and self._clock.monotonic() - self.last_tick > BLOCKED_AFTER:
             self._exit(overdue)
 
@@ -49,10 +56,11 @@ class Watchdog:
                 return Failed(Failure("TimeoutError", message))
             return outcomes.timed_out(run) if run.has_timed_out else Interrupted()
 
-        finishes = self._runs.last_finishes(outcome_of)
         log.critical("event_loop_blocked", jobs=[run.job_id for run in overdue])
-        try:
-            self._finish(finishes)
-        except TriageError as error:
-            log.critical("finish_failed", code=error.code)
+        for runs, finish in self._watched.items():
+            if finishes := runs.last_finishes(outcome_of):
+                try:
+                    finish(finishes)
+                except TriageError as error:
+                    log.critical("finish_failed", code=error.code)
         os._exit(EXIT_BLOCKED)

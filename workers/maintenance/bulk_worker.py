@@ -11,8 +11,9 @@ PAUSE = 60.0
 class BulkWorker:
     """Sleeps until the next batch, or until a heartbeat reports work."""
 
-    def __init__(self, batches: BulkBatches) -> None:
+    def __init__(self, batches: BulkBatches, pause: float = PAUSE) -> None:
         self._batches = batches
+        self._pause = pause
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -23,9 +24,9 @@ class BulkWorker:
         self._woken.clear()
         next_ms = await self._batches.work()
         if next_ms is not None:
-            return min(PAUSE, next_ms / 1000)
+            return min(self._pause, next_ms / 1000)
         try:
-            await asyncio.wait_for(self._woken.wait(), PAUSE)
+            await asyncio.wait_for(self._woken.wait(), self._pause)
         except TimeoutError:
-            return PAUSE / 10
+            return self._pause / 10
         return 0.0

@@ -11,8 +11,9 @@ PAUSE = 60.0
 class GroupWorker:
     """Sleeps until a heartbeat reports tasks."""
 
-    def __init__(self, groups: GroupTasks) -> None:
+    def __init__(self, groups: GroupTasks, pause: float = PAUSE) -> None:
         self._groups = groups
+        self._pause = pause
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -24,7 +25,7 @@ class GroupWorker:
         await self._groups.work()
         await self._groups.forget_ended()
         try:
-            await asyncio.wait_for(self._woken.wait(), PAUSE)
+            await asyncio.wait_for(self._woken.wait(), self._pause)
         except TimeoutError:
-            return PAUSE / 10
+            return self._pause / 10
         return 0.0

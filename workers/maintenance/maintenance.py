@@ -13,7 +13,7 @@ from service.store.audit.cycle import Terms
 from service.store.leases import HeartbeatReply
 from service.store.namespace import Namespace
 from workers.http.event_request import EventRequests
-from workers.maintenance.audit.auditor import Auditor
+from workers.maintenance.audit.auditor import PAUSE, Auditor
 from workers.maintenance.bulk_worker import BulkWorker
 from workers.maintenance.expirer import Expirer
 from workers.maintenance.group_worker import GroupWorker
@@ -26,6 +26,9 @@ from workers.maintenance.stats_reporter import StatsReporter
 from workers.maintenance.unroutable_reaper import UnroutableReaper
 from workers.maintenance.webhooks.sender import WebhookSender
 from workers.telemetry.metrics import Metrics
+
+#: The interval between checks with several namespaces, in seconds: heartbeats report what is due in each.
+REST = 600.0
 
 
 class Maintenance:
@@ -40,19 +43,28 @@ class Maintenance:
         new_id: Callable[[str], str],
         reachability: Reachability,
         worker_id: str,
+        *,
+        several: bool = False,
     ) -> None:
-        self._rescuer = Rescuer(namespace.leases, settings.lease_seconds, metrics, reachability)
-        self._expirer = Expirer(namespace.leases)
-        self._scheduler = Scheduler(namespace, new_id, round(settings.cancel_grace_seconds * 1000), clock)
-        self._pruner = Pruner(namespace.leases)
-        self._groups = GroupWorker(namespace.group_tasks)
-        self._bulk = BulkWorker(namespace.bulk_batches)
+        """`several`: the worker serves several namespaces, so its duties rest longer between checks."""
+        rest: dict[str, Any] = {"pause": REST} if several else {}
+        self._rescuer = Rescuer(namespace.leases, settings.lease_seconds, metrics, reachability, **rest)
+        self._expirer = Expirer(namespace.leases, **rest)
+        self._scheduler = Scheduler(
+            namespace, new_id, round(settings.cancel_grace_seconds * 1000), clock, **rest
+        )
+        self._pruner = Pruner(namespace.leases, **rest)
+        self._groups = GroupWorker(namespace.group_tasks, **rest)
+        self._bulk = BulkWorker(namespace.bulk_batches, **rest)
         terms = Terms(settings.lease_ms, cancel_grace_ms=round(settings.cancel_grace_seconds * 1000))
-        self._auditor = Auditor(namespace.audits, settings.audit_seconds, terms, new_id, metrics.audits)
+        longest_wait = REST if several else PAUSE
+        self._auditor = Auditor(
+            namespace.audits, settings.audit_seconds, terms, new_id, metrics.audits, longest_wait=longest_wait
+        )
         self.stats = StatsReporter(metrics, namespace.stats_recorder, clock, worker_id)
         #: The duties by name: each checks once, and returns the seconds until its next check.
         self._duties: dict[str, Callable[[], Coroutine[Any, Any, float]]] = {
-            "rescue": self._rescuer.rescue,
+            "rescue": self._rescuer.work,
             "expire": self._expirer.expire,
             "schedule": self._scheduler.work,
             "prune": self._pruner.prune,
@@ -61,11 +73,11 @@ class Maintenance:
             "audit": self._auditor.audit,
             "report_stats": self.stats.report,
             "store_stats": namespace.stats_recorder.work,
-            "clean_registry": RegistryCleaner(namespace.workers).clean,
+            "clean_registry": RegistryCleaner(namespace.workers, **rest).clean,
         }
         requests = EventRequests(settings.http_allow, clock, settings.webhook_seconds)
         self._webhooks = WebhookSender(
-            worker_id, namespace.outbox, requests, clock, metrics.webhooks, random.random
+            worker_id, namespace.outbox, requests, clock, metrics.webhooks, random.random, **rest
         )
         if settings.webhooks:
             self._duties["deliver_webhooks"] = self._webhooks.work
@@ -79,6 +91,10 @@ class Maintenance:
 
     def on_heartbeat(self, reply: HeartbeatReply) -> None:
         """Wake the duties that have work in Redis."""
+        if reply.next_loss_ms is not None:
+            self._rescuer.schedule_check(reply.next_loss_ms / 1000)
+        if reply.next_end_ms is not None:
+            self._expirer.schedule_check(reply.next_end_ms / 1000 + 0.01)
         if reply.tasks:
             self._groups.wake()
             self._bulk.wake()

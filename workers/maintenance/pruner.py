@@ -16,8 +16,9 @@ REST, LONGEST_REST = 0.5, 10.0
 class Pruner:
     """Sleeps until the earliest retention ends; a heartbeat that reports an earlier one schedules a check."""
 
-    def __init__(self, leases: Leases) -> None:
+    def __init__(self, leases: Leases, pause: float = PAUSE) -> None:
         self._leases = leases
+        self._pause = pause
         self._alarm = Alarm()
         self._rest = REST
         self.schedule_check = self._alarm.schedule_check
@@ -26,7 +27,7 @@ class Pruner:
         pruned, next_in_ms = await self._leases.prune(AT_MOST)
         if pruned >= AT_MOST:
             return NEXT_BATCH
-        due = PAUSE if next_in_ms is None else min(PAUSE, next_in_ms / 1000 + 0.01)
+        due = self._pause if next_in_ms is None else min(self._pause, next_in_ms / 1000 + 0.01)
         if pruned:
             # Check again soon: a heartbeat may miss a retention that ends right after this batch.
             self._rest = due = REST

@@ -7,9 +7,10 @@ PAUSE = 60.0
 
 
 class RegistryCleaner:
-    def __init__(self, workers: WorkerRegistry) -> None:
+    def __init__(self, workers: WorkerRegistry, pause: float = PAUSE) -> None:
         self._workers = workers
+        self._pause = pause
 
     async def clean(self) -> float:
         await self._workers.forget_lost()
-        return PAUSE
+        return self._pause

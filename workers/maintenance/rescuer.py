@@ -7,6 +7,7 @@ import structlog
 from service.domain.errors import TriageError
 from service.reachability import Reachability
 from service.store.leases import Leases
+from workers.maintenance.alarm import Alarm
 from workers.telemetry.metrics import Metrics
 
 #: How long after an expiry to check, in seconds: a check slightly too early would find nothing.
@@ -25,10 +26,20 @@ class Rescuer:
     """
 
     def __init__(
-        self, leases: Leases, lease_seconds: float, metrics: Metrics, reachability: Reachability
+        self,
+        leases: Leases,
+        lease_seconds: float,
+        metrics: Metrics,
+        reachability: Reachability,
+        pause: float | None = None,
     ) -> None:
+        """`pause`: the longest interval between checks while nothing runs; by default, a lease."""
         self._leases = leases
         self._lease = lease_seconds
+        self._pause = lease_seconds if pause is None else pause
+        self._alarm = Alarm()
+        #: Whether a job ran at the last check.
+        self._runs = False
         self._metrics = metrics
         self._reachability = reachability
         #: Whether the last check found that a worker was lost in the minute before.
@@ -36,7 +47,16 @@ class Rescuer:
         #: Makes this worker's claimer claim at once.
         self.wake_claimer: Callable[[], None] = lambda: None
 
+    async def work(self) -> float:
+        """Check once; while nothing runs, sleep until a heartbeat reports a lease that may expire."""
+        seconds = await self.rescue()
+        if self._runs:
+            return seconds
+        await self._alarm.wait(seconds)
+        return 0.0
+
     async def rescue(self) -> float:
+        """Check once; returns the seconds until the next check."""
         try:
             reply = await self._leases.rescue(round(self._lease * 1000), AT_MOST, self._reachability.away_ms)
         except TriageError:
@@ -49,8 +69,13 @@ class Rescuer:
             self._metrics.stalled.inc(len(reply.rescued))
             # The script's wake-up may go to the lost worker itself.
             self.wake_claimer()
+        self._runs = bool(reply.rescued) or reply.next_in_ms is not None
         if len(reply.rescued) >= AT_MOST:
             return 0.0
         if reply.next_in_ms is None:
-            return self._lease
+            return self._pause
         return min(self._lease / 3, reply.next_in_ms / 1000 + PAST)
+
+    def schedule_check(self, seconds: float) -> None:
+        """A lease expires in `seconds`."""
+        self._alarm.schedule_check(seconds + PAST)

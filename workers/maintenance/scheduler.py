@@ -36,6 +36,7 @@ class Scheduler:
         new_id: Callable[[str], str],
         cancel_grace_ms: int,
         clock: Clock,
+        pause: float = PAUSE,
     ) -> None:
         self._schedules = namespace.schedules
         self._workers = namespace.workers
@@ -43,6 +44,7 @@ class Scheduler:
         self._new_id = new_id
         self._cancel_grace_ms = cancel_grace_ms
         self._clock = clock
+        self._longest_pause = pause
         self._woken = asyncio.Event()
         self._checks_at = 0.0
         self._failing: set[str] = set()
@@ -69,7 +71,9 @@ class Scheduler:
     def _pause(self, found_due: DueSchedules) -> float:
         if len(found_due.due) == AT_MOST:
             return 0.0
-        return PAUSE if found_due.next_in_ms is None else min(PAUSE, found_due.next_in_ms / 1000 + PAST)
+        if found_due.next_in_ms is None:
+            return self._longest_pause
+        return min(self._longest_pause, found_due.next_in_ms / 1000 + PAST)
 
     async def _attempt(self, found: Schedule, now: int) -> bool:
         """Return False if the schedule has changed. One that cannot be fired must not delay the others."""

@@ -1,54 +1,33 @@
 """Creates the parts of a worker from its settings; worker.py runs them."""
 
-import random
+import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
-from service.clock import Clock
 from service.domain.results import FinishResult
-from service.reachability import Reachability
 from service.settings import Settings
 from service.store.leases import Finish, HeartbeatReply
-from service.telemetry.tracer import find_tracer
-from workers.engine.claimer import Claimer
-from workers.engine.completer import Completer
+from workers.engine.announced_wake_ups import REST
 from workers.engine.drain import Drain
-from workers.engine.executor import Contexts, Executor, Handlers, RunTelemetry
-from workers.engine.heartbeat import Heartbeat, HeartbeatClient
-from workers.engine.pool import Pool
-from workers.engine.progress_reporter import ProgressReporter
-from workers.engine.runs.active_runs import ActiveRuns, FinishPolicy, RunObservers
+from workers.engine.heartbeat import Heartbeat, connect_thread
+from workers.engine.pool import BLOCK_AT_MOST
 from workers.engine.runs.caution import Caution
-from workers.engine.runs.runners import Runners
-from workers.engine.runs.tracing import RunTracing
+from workers.engine.runs.slots import Slots
+from workers.engine.shares import Shares
 from workers.engine.watchdog import Watchdog
-from workers.handling.cron import Cron
-from workers.handling.dependencies import RelatedJobs
-from workers.handling.job_specs import JobSpecs
+from workers.handling.cancel_notice import Flag
 from workers.handling.registry import Registry
-from workers.handling.shared_limits import SharedLimiters
-from workers.maintenance.maintenance import Maintenance
-from workers.maintenance.periodic import repeat
+from workers.namespaces.connections import Connections
+from workers.namespaces.no_namespace import NO_NAMESPACE
+from workers.namespaces.served_namespace import HeartbeatThread, Identity, ServedNamespace, SharedParts
+from workers.namespaces.served_namespaces import ServedNamespaces
 from workers.process.admin import Admin, AdminServer, start_admin
-from workers.process.connections import Connections
 from workers.process.health import Health
 from workers.process.loop_blocks import LoopBlocks
 from workers.process.loop_monitor import TICK, LoopMonitor
-from workers.process.registration import Registration
 from workers.process.stuck_slots import StuckSlots
-from workers.process.worker_record import describe_worker
-from workers.telemetry.metrics import Metrics
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A worker's id, and the sources of its times and of new ids."""
-
-    worker_id: str
-    clock: Clock
-    new_id: Callable[[str], str]
+from workers.telemetry.metrics import ProcessMetrics
 
 
 class Composition:
@@ -59,65 +38,55 @@ class Composition:
         settings: Settings,
         registry: Registry,
         identity: Identity,
-        shared: dict[Any, Any],
-        on_reply: Callable[[Finish, FinishResult], None],
+        context: dict[Any, Any],
+        on_reply: Callable[[ServedNamespace, Finish, FinishResult], None],
+        on_heartbeat: Callable[[ServedNamespace, HeartbeatReply], None],
     ) -> None:
-        """`shared` has the entries that every `ctx` gets; `on_reply` gets Redis's reply to each finish."""
+        """`context` has the entries that every `ctx` gets; `on_reply` gets Redis's reply to each finish."""
         self._settings = settings
-        self._registry = registry
-        self._clock = identity.clock
-        self._new_id = identity.new_id
-        self._record = describe_worker(settings, registry, identity.worker_id, self._clock.now_ms())
-        self.metrics = Metrics()
+        self._clock = clock = identity.clock
+        several = settings.namespace_weights.several
+        self.metrics = ProcessMetrics(by_namespace=several)
         self.metrics.capacity.set(settings.concurrency)
-        self.connections = Connections(settings, registry, self._new_id)
-        self._namespace = self.connections.namespace
-        self._reachability = Reachability(self._clock)
-        self.registration = Registration(
-            self._record, registry.job_types(), self.connections, self._clock, self._reachability
+        self.connections = Connections(settings, registry, identity.new_id)
+        self.slots = Slots(clock, settings.concurrency)
+        context["settings"] = settings
+        if several:
+            context |= {"redis": NO_NAMESPACE, "limiters": NO_NAMESPACE}
+        draining, concluded = Flag(), asyncio.Event()
+        shared = SharedParts(
+            registry=registry,
+            identity=identity,
+            connections=self.connections,
+            metrics=self.metrics,
+            shares=Shares(self.slots),
+            caution=Caution(clock),
+            context=context,
+            draining=draining,
+            concluded=concluded,
+            on_reply=on_reply,
+            on_heartbeat=on_heartbeat,
         )
-        shared["settings"] = settings
-        shared["limiters"] = SharedLimiters(self._namespace.limiters, lambda: self._new_id("lim"))
-        shared["redis"] = self.connections.for_handlers
-        self.caution = Caution(self._clock)
-        self.runners = Runners(settings, registry, self.caution)
-        self.completer = Completer(self._namespace.leases, on_reply)
-        self.executor = self._build_executor(shared)
-        self.maintenance = Maintenance(
-            self._namespace,
-            settings,
-            self._clock,
-            self.metrics,
-            self._new_id,
-            self._reachability,
-            identity.worker_id,
-        )
-        self.cron = Cron(registry, [*settings.queue_weights], self._namespace, self._clock, self._new_id)
-        pool = Pool(
-            self._namespace.leases, self.connections.wake_ups, self._record, lambda: self._new_id("cl")
-        )
-        self.claimer = Claimer(pool, self.executor, self._clock, self.maintenance.schedule_check)
         self.drain = Drain(
-            settings.drain_seconds, self.claimer, self.executor, self.completer, self.registration.leave
+            settings.drain_seconds, lambda: [*self.served.current.values()], draining, concluded
         )
-        self.health = Health(self._clock, self.executor, self.claimer)
+
+        def serve(name: str, weight: int) -> ServedNamespace:
+            return ServedNamespace(settings.model_copy(update={"namespace": name}), weight, shared)
+
+        self.served = ServedNamespaces(
+            settings.namespace_weights, serve, self.connections.tenants.names, self.drain.started
+        )
+        self.health = Health(
+            clock,
+            self.slots,
+            draining.is_set,
+            lambda: self.served.last_claim_at(clock.monotonic()),
+            REST if several else BLOCK_AT_MOST,
+        )
         self.metrics.unclaimed.set_function(self.health.unclaimed_seconds)
         #: Set when the worker ends.
         self.stopped = threading.Event()
-
-    def _build_executor(self, shared: dict[Any, Any]) -> Executor:
-        tracing = RunTracing(find_tracer())
-        policy = FinishPolicy.of(self._settings, self._record.id, random.random)
-        observers = RunObservers(self._registry.hooks, tracing)
-        runs = ActiveRuns(self._clock, policy, self.completer, observers)
-        specs = JobSpecs(self._registry, self._namespace, self._clock)
-        contexts = Contexts(
-            shared,
-            ProgressReporter(self._namespace.leases),
-            lambda lease: RelatedJobs(self._namespace, specs, self._new_id, lease),
-        )
-        handlers = Handlers(self._registry, self.runners, contexts)
-        return Executor(self._settings, self._clock, handlers, runs, RunTelemetry(self.metrics, tracing))
 
     async def start_admin(self) -> AdminServer:
         """Listen for probes, metrics and drain requests."""
@@ -129,32 +98,29 @@ class Composition:
         )
         return await start_admin(admin, self._settings.worker_host, self._settings.worker_port)
 
-    def start_heartbeat(self, on_heartbeat: Callable[[HeartbeatReply], None]) -> Heartbeat:
+    def start_heartbeat(self) -> HeartbeatThread:
         """Start the heartbeat thread. From now on the worker is ready while it claims."""
-        client = HeartbeatClient.connect(self._settings, self._record, self._namespace.leases)
-        self.health.watchdog = watchdog = Watchdog(self._clock, self.executor.runs, client.finish)
-        heartbeat = Heartbeat(client, self.executor, watchdog, self._reachability, on_heartbeat)
+        self.health.watchdog = watchdog = Watchdog(self._clock)
+        heartbeat = Heartbeat(watchdog, self._clock)
         heartbeat.start()
-        return heartbeat
+        return HeartbeatThread(heartbeat, watchdog, connect_thread(self._settings))
 
     def background(self) -> list[Coroutine[Any, Any, Any]]:
-        """The coroutines to run next to the claim loop until the end; call `start_heartbeat` first."""
+        """The coroutines to run next to the namespaces until the end; call `start_heartbeat` first."""
         assert self.health.watchdog is not None
         stuck_slots = StuckSlots(
-            self.executor.slots,
+            self.slots,
             self.metrics,
             self._settings.stuck_threads_seconds,
             # Only a new process gets free slots.
             lambda: self.drain.begin("every slot is held by a run that does not end"),
         )
-        blocks = LoopBlocks(self._clock, TICK, self.executor.runs.handler_of)
+        blocks = LoopBlocks(self._clock, TICK, self._handler_of)
         blocks.watch(self.stopped)
         on_tick = [self.health.watchdog.tick, stuck_slots.check, blocks.tick]
-        return [
-            self.completer.work(),
-            LoopMonitor(self._clock, self.metrics, on_tick).work(),
-            *self.maintenance.duties(self.claimer.wake),
-        ]
+        return [LoopMonitor(self._clock, self.metrics, on_tick).work()]
 
-    def cron_duty(self) -> Coroutine[Any, Any, None]:
-        return repeat("cron", self.cron.work)
+    def _handler_of(self, job_id: str) -> str | None:
+        """The handler that runs this job; another thread calls this."""
+        found = (served.executor.runs.handler_of(job_id) for served in [*self.served.current.values()])
+        return next(filter(None, found), None)

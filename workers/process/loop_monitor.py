@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from service.clock import Clock
 from workers.process.loop_lag import LoopLag
-from workers.telemetry.metrics import Metrics
+from workers.telemetry.metrics import ProcessMetrics
 
 #: The interval between ticks, in seconds.
 TICK = 0.25
@@ -15,7 +15,9 @@ TICK = 0.25
 class LoopMonitor:
     """Calls `on_tick` with the time of each tick."""
 
-    def __init__(self, clock: Clock, metrics: Metrics, on_tick: Sequence[Callable[[float], None]]) -> None:
+    def __init__(
+        self, clock: Clock, metrics: ProcessMetrics, on_tick: Sequence[Callable[[float], None]]
+    ) -> None:
         self._clock = clock
         self._metrics = metrics
         self._on_tick = on_tick

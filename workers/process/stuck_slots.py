@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 
 from workers.engine.runs.slots import Slots
-from workers.telemetry.metrics import Metrics
+from workers.telemetry.metrics import ProcessMetrics
 
 log = structlog.get_logger("triage.stuck_slots")
 
@@ -17,7 +17,9 @@ class StuckSlots:
     worse. So the worker is not ready, waits, and exits only if that takes too long.
     """
 
-    def __init__(self, slots: Slots, metrics: Metrics, patience: float, abandon: Callable[[], None]) -> None:
+    def __init__(
+        self, slots: Slots, metrics: ProcessMetrics, patience: float, abandon: Callable[[], None]
+    ) -> None:
         self._slots = slots
         self._metrics = metrics
         self._patience = patience

@@ -47,6 +47,11 @@ class TallyHistogram(Collector):
     def labels(self, *values: str) -> Tally:
         return self._tallies.setdefault(values, Tally())
 
+    def forget(self, first: str) -> None:
+        """Remove the series with this value of the first label."""
+        for values in [values for values in self._tallies if values[0] == first]:
+            del self._tallies[values]
+
     def describe(self) -> Iterable[Metric]:
         """The metric without values, with which the registry checks its name."""
         yield HistogramMetricFamily(self._name, self._text, labels=self._labelnames)
@@ -74,6 +79,11 @@ class OutcomeCounter(Collector):
     def labels(self, *values: str, outcomes: Iterable[str]) -> dict[str, int]:
         """The count of each outcome, to increment; every outcome is exposed from the start."""
         return self._counts.setdefault(values, dict.fromkeys(outcomes, 0))
+
+    def forget(self, first: str) -> None:
+        """Remove the series with this value of the first label."""
+        for values in [values for values in self._counts if values[0] == first]:
+            del self._counts[values]
 
     def describe(self) -> Iterable[Metric]:
         """The metric without values, with which the registry checks its name."""

@@ -6,14 +6,18 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from service.domain.job import Job
 from service.store.leases import Finish
-from workers.telemetry.audit_metrics import AuditMetrics
+from workers.telemetry.audit_metrics import AuditMetrics, findings_counter
 from workers.telemetry.histogram import OutcomeCounter, Tally, TallyHistogram
-from workers.telemetry.webhook_metrics import WebhookMetrics
+from workers.telemetry.webhook_metrics import WebhookMetrics, attempts_counter
 
 #: The most values per label: clients choose names, and must not grow a time series database without limit.
 MAX_LABEL_VALUES = 200
 #: The most pairs of queue and type with their own series, about 70 per pair.
 MAX_PAIRS = 500
+#: The same for each namespace of a worker that serves several.
+MAX_PAIRS_OF_EACH = 50
+#: Not `namespace`, which Kubernetes service discovery sets.
+NAMESPACE_LABEL = "triage_namespace"
 
 _OUTCOMES = {
     "complete": "succeeded",
@@ -37,34 +41,43 @@ class Series:
     finished: dict[str, int]
 
 
-class Metrics:
-    """Has its own registry, so that two workers in one test do not share counters."""
+class ProcessMetrics:
+    """Has its own registry, so that two workers in one test do not share counters.
 
-    def __init__(self) -> None:
+    If the worker serves several namespaces, the metrics of each have a label with its name.
+    """
+
+    def __init__(self, *, by_namespace: bool = False) -> None:
         self.registry = CollectorRegistry()
-        self._known: dict[str, set[str]] = {}
-        self._children: dict[tuple[str, str], Series] = {}
-        #: By the labels queue and name.
-        self.series: dict[tuple[str, str], Series] = {}
-        labels = ("queue", "name")
-        self.wait = self._histogram("triage_job_wait_seconds", "Time from due to started.")
-        self.run = self._histogram("triage_job_run_seconds", "Time from the start to the end of a run.")
-        self.total = self._histogram("triage_job_total_seconds", "Time from creation to a final state.")
+        self.by_namespace = by_namespace
+        common = (NAMESPACE_LABEL,) if by_namespace else ()
+        labels = (*common, "queue", "name")
+        self.wait = TallyHistogram(
+            "triage_job_wait_seconds", "Time from due to started.", labels, self.registry
+        )
+        self.run = TallyHistogram(
+            "triage_job_run_seconds", "Time from the start to the end of a run.", labels, self.registry
+        )
+        self.total = TallyHistogram(
+            "triage_job_total_seconds", "Time from creation to a final state.", labels, self.registry
+        )
         self.finished = OutcomeCounter(
             "triage_jobs_finished", "Runs by outcome.", (*labels, "outcome"), self.registry
         )
         self.stalled = Counter(
             "triage_jobs_stalled_total",
             "Jobs that this worker rescued from lost workers.",
+            common,
             registry=self.registry,
         )
         self.stale = Counter(
             "triage_stale_finishes_total",
             "Results rejected because the lease was lost.",
+            common,
             registry=self.registry,
         )
-        self.webhooks = WebhookMetrics(self.registry)
-        self.audits = AuditMetrics(self.registry)
+        self.webhook_attempts = attempts_counter(common, self.registry)
+        self.audit_findings = findings_counter(common, self.registry)
         self.running = Gauge("triage_worker_running", "Jobs running on this worker.", registry=self.registry)
         self.capacity = Gauge(
             "triage_worker_capacity", "How many jobs this worker can run at a time.", registry=self.registry
@@ -76,7 +89,7 @@ class Metrics:
         )
         self.unclaimed = Gauge(
             "triage_worker_unclaimed_seconds",
-            "Seconds without a claim although slots were free; an idle worker claims every 15 s.",
+            "Seconds without a claim although slots were free; an idle worker looks for jobs every 15 s.",
             registry=self.registry,
         )
         self.loop_lag = Gauge(
@@ -91,6 +104,40 @@ class Metrics:
             registry=self.registry,
         )
 
+
+class Metrics:
+    """What a worker counts in one namespace."""
+
+    def __init__(self, process: ProcessMetrics | None = None, namespace: str = "") -> None:
+        """Without `process`, of a worker that serves only one namespace."""
+        self.process = process or ProcessMetrics()
+        common = (namespace,) if self.process.by_namespace else ()
+        self._common = common
+        # A namespace with many queues must not use up what others need, so each gets its own part.
+        self._max_pairs = MAX_PAIRS_OF_EACH if common else MAX_PAIRS
+        self._known: dict[str, set[str]] = {}
+        self._children: dict[tuple[str, str], Series] = {}
+        #: By the labels queue and name.
+        self.series: dict[tuple[str, str], Series] = {}
+        self.stalled = self.process.stalled.labels(*common) if common else self.process.stalled
+        self.stale = self.process.stale.labels(*common) if common else self.process.stale
+        self.webhooks = WebhookMetrics(self.process.webhook_attempts, common)
+        self.audits = AuditMetrics(self.process.audit_findings, common)
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        return self.process.registry
+
+    def forget(self) -> None:
+        """Remove the namespace's series: this worker no longer serves it."""
+        process, name = self.process, "".join(self._common)
+        for collector in (process.wait, process.run, process.total, process.finished):
+            collector.forget(name)
+        process.stalled.remove(name)
+        process.stale.remove(name)
+        self.webhooks.forget()
+        self.audits.forget()
+
     def started(self, job: Job) -> None:
         if job.started_at is not None and job.queued_at is not None:
             self._series(job).wait.observe(max(0, job.started_at - job.queued_at) / 1000)
@@ -104,17 +151,17 @@ class Metrics:
         if move in ("complete", "give_up", "stop"):
             series.total.observe(max(0, finish.ended_at - job.created_at) / 1000)
 
-    def _histogram(self, name: str, text: str) -> TallyHistogram:
-        return TallyHistogram(name, text, ("queue", "name"), self.registry)
-
     def _series(self, job: Job) -> "Series":
         # Looking up a series by its labels in prometheus_client costs more than everything else here.
         series = self._children.get((job.queue, job.name))
         if series is None:
             labels = self._labels(job)
-            finished = self.finished.labels(*labels, outcomes=_OUTCOMES.values())
+            all_labels, process = (*self._common, *labels), self.process
             series = Series(
-                self.wait.labels(*labels), self.run.labels(*labels), self.total.labels(*labels), finished
+                process.wait.labels(*all_labels),
+                process.run.labels(*all_labels),
+                process.total.labels(*all_labels),
+                process.finished.labels(*all_labels, outcomes=_OUTCOMES.values()),
             )
             self.series[labels] = series
             if "other" not in labels:
@@ -123,8 +170,8 @@ class Metrics:
 
     def _labels(self, job: Job) -> tuple[str, str]:
         name = self._bounded("name", job.name)
-        if len(self._children) >= MAX_PAIRS:
-            self.overflow.labels("queue").inc()
+        if len(self._children) >= self._max_pairs:
+            self.process.overflow.labels("queue").inc()
             return "other", name
         return self._bounded("queue", job.queue), name
 
@@ -133,7 +180,7 @@ class Metrics:
         if value in known:
             return value
         if len(known) >= MAX_LABEL_VALUES:
-            self.overflow.labels(label).inc()
+            self.process.overflow.labels(label).inc()
             return "other"
         known.add(value)
         return value

@@ -10,8 +10,8 @@
 {{- toYaml $pools -}}
 {{- end -}}
 
-{{/* TRIAGE_QUEUES of `queues`, a string or a map. */}}
-{{- define "triage.queues" -}}
+{{/* TRIAGE_QUEUES of `queues`, or TRIAGE_NAMESPACES of `namespaces`: a string or a map. */}}
+{{- define "triage.weights" -}}
 {{- if kindIs "map" . -}}
 {{- $parts := list -}}
 {{- range $name, $weight := . -}}
@@ -25,7 +25,7 @@
 
 {{/* The queue names of a pool, without `*`, one per line. */}}
 {{- define "triage.queueNames" -}}
-{{- range splitList "," (include "triage.queues" .) -}}
+{{- range splitList "," (include "triage.weights" .) -}}
 {{- $name := first (splitList "=" (trim .)) -}}
 {{- if and $name (ne $name "*") }}
 {{ $name }}

@@ -12,7 +12,7 @@ from service.clock import Clock
 from service.domain.access_key import SCOPES, AccessKey, Reach
 from service.domain.errors import TriageError
 from service.domain.record import record
-from service.settings import NAMESPACE_PATTERN
+from service.domain.tenant import NAMESPACE_PATTERN
 from service.store.access_keys import AccessKeys
 
 _KNOWN = frozenset(SCOPES)

@@ -12,7 +12,8 @@ from service.api.auth.issuer import Issuer
 from service.api.auth.signing_keys import ALGORITHMS
 from service.api.responses.errors import CredentialRefused
 from service.clock import Clock
-from service.settings import NAMESPACE_PATTERN, Settings
+from service.domain.tenant import NAMESPACE_PATTERN
+from service.settings import Settings
 
 #: The most characters of a token: it must fit into a head of 16 KiB with other headers.
 MAX_TOKEN = 8_192

@@ -69,6 +69,11 @@ class Subscriber:
             if channel is None:
                 channel = self._channels[name] = _Channel(listener, used_at=_now())
                 self._requests.put_nowait(name)
+            if channel.listener is not listener:
+                # The former one no longer waits; its channel has not been dropped yet.
+                channel.listener = listener
+                if channel.confirmed.is_set():
+                    await listener.on_subscribed()
             if channel.confirmed.is_set():
                 return
             confirmed = asyncio.ensure_future(channel.confirmed.wait())

@@ -23,6 +23,7 @@ def encode_worker(record: WorkerRecord) -> dict[str, str | int | bytes]:
         "started_at": record.started_at,
         "seen_at": record.seen_at,
         "lease_ms": record.lease_ms,
+        **({"subscribed": 1} if record.subscribed else {}),
     }
 
 
@@ -48,6 +49,7 @@ def decode_worker(id: str, fields: Fields, now: int) -> WorkerRecord | None:
         seen_at=seen_at,
         lease_ms=lease_ms,
         forgotten=now - seen_at > FORGOTTEN_AFTER_MS,
+        subscribed=b"subscribed" in fields,
     )
 
 

@@ -28,6 +28,7 @@ from service.store.redis.routing.pools import ReportsErrors, RoutedRedis, Server
 
 #: For annotations outside the store, which does not import redis-py.
 RedisClient = Redis
+BlockingClient = BlockingRedis
 
 #: Timeout of one call in seconds. Scripts.run sends a call at most twice, so callers wait at most twice this.
 SOCKET_TIMEOUT = 0.7
@@ -64,6 +65,12 @@ def connect(
 def client_for(redis: Redis, key: str) -> Redis:
     """A client for all keys in the slot of this one; in a cluster, the client itself serves no keys."""
     return redis.for_key(key) if isinstance(redis, RoutedRedis) else redis
+
+
+def master_of(redis: Redis, key: str) -> str:
+    """The address of the master that has this key, if known; empty if there is only one server."""
+    layout = redis.servers.masters.known if isinstance(redis, RoutedRedis) else None
+    return "" if layout is None else "{}:{}".format(*layout.master(slot_of(key)))
 
 
 async def each_master(redis: Redis) -> list[tuple[str, Redis]]:
@@ -171,11 +178,8 @@ def _reporting(connection: type[Any]) -> type[Any]:
     return type(connection.__name__, (ReportsErrors, connection), {})
 
 
-def connect_blocking(url: str, *, socket_timeout: float = SOCKET_TIMEOUT, key: str = "") -> BlockingRedis:
-    """A client for the heartbeat thread, which must not depend on an event loop.
-
-    In a cluster it serves the keys in the slot of `key`.
-    """
+def connect_blocking(url: str, *, socket_timeout: float = SOCKET_TIMEOUT) -> BlockingRedis:
+    """A client for the heartbeat thread, which must not depend on an event loop."""
     options = {"socket_timeout": socket_timeout, "socket_connect_timeout": SOCKET_TIMEOUT, **_keepalive(url)}
     if kind_of(url) == "server":
         return BlockingRedis.from_url(url, **options)
@@ -184,15 +188,28 @@ def connect_blocking(url: str, *, socket_timeout: float = SOCKET_TIMEOUT, key: s
         options["parser_class"] = blocking_cluster.ClusterParser
     given = dict(parse_url(parsed.at(parsed.nodes[0])))
     connection = cast(type[Any], given.pop("connection_class", BlockingConnection))
-    pool = blocking.MasterPool(
+    servers = blocking.Servers(
         parsed,
         blocking.question(parsed, _question_options(parsed)),
-        slot_of(key),
         connection_class=type(connection.__name__, (blocking.ReportsErrors, connection), {}),
         **given,
         **options,
     )
-    return BlockingRedis(connection_pool=pool)
+    return BlockingRedis(connection_pool=blocking.MasterPool(servers, 0))
+
+
+def blocking_client_for(redis: BlockingRedis, key: str) -> BlockingRedis:
+    """A client for all keys in the slot of this one, over the same connections."""
+    pool = redis.connection_pool
+    if not isinstance(pool, blocking.MasterPool):
+        return redis
+    return BlockingRedis(connection_pool=blocking.MasterPool(pool.servers, slot_of(key)))
+
+
+def server_of(redis: BlockingRedis) -> str:
+    """The address of the master that last served this client; empty if there is only one server."""
+    pool = redis.connection_pool
+    return pool.server if isinstance(pool, blocking.MasterPool) else ""
 
 
 def _keepalive(url: str) -> dict[str, Any]:

@@ -251,7 +251,7 @@ worker = _key(
 inbox = _key(
     "worker:{worker}:inbox",
     "ZSET",
-    "A marker that wakes a worker's heartbeat after a cancel or drain request.",
+    "A marker that wakes a worker's heartbeat after a cancel or drain request. Also a channel.",
 )
 claim = _key(
     "worker:{worker}:claim",
@@ -259,7 +259,7 @@ claim = _key(
     "The last claim's request id and jobs, so that repeating the claim changes nothing.",
 )
 pools = _key("pools", "HASH", "Pools (workers with the same queues and types) and what each can run.")
-wake = _key("wake:{pool}", "ZSET", "A marker that wakes one idle worker of a pool.")
+wake = _key("wake:{pool}", "ZSET", "A marker that wakes an idle worker of a pool; for `@...` also a channel.")
 catalogue = _key("catalogue", "HASH", "Job types as workers published them, JSON.")
 replicated = _key(
     "replicated", "STRING", "A marker that `Durability: replicated` waits for on a replica; expires."

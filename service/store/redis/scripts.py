@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, NoScriptError, RedisError, ResponseError
 
 from service.store.redis import keys
-from service.store.redis.connect import client_for
+from service.store.redis.connect import blocking_client_for, client_for, server_of
 from service.store.redis.errors import translate
 from service.store.redis.function_library import FunctionLibrary, Refusals, is_missing
 from service.store.redis.lua_source import digest, function, source, writes
@@ -32,8 +32,9 @@ class BlockingScripts:
     """The scripts for a thread without an event loop; does not retry."""
 
     def __init__(self, redis: BlockingRedis, namespace: str) -> None:
-        self.redis = redis
+        self.namespace = namespace
         self.prefix = keys.prefix(namespace)
+        self.redis = blocking_client_for(redis, self.prefix)
         self._refusals = Refusals(time.monotonic)
 
     def run(self, name: str, arguments: Sequence[Argument], now: str = "") -> Any:
@@ -42,6 +43,11 @@ class BlockingScripts:
             return self._send(name, arguments, now)
         except (RedisError, OSError) as error:
             raise translate(error, wrote=writes(name)) from error
+
+    @property
+    def server(self) -> str:
+        """The same for all namespaces whose calls now reach the same server."""
+        return server_of(self.redis)
 
     def _send(self, name: str, arguments: Sequence[Argument], now: str) -> Any:
         client: Any = self.redis

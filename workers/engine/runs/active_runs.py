@@ -74,8 +74,14 @@ class ActiveRuns:
     """Holds each run, and so its lease, from its start until `conclude`, which happens once."""
 
     def __init__(
-        self, clock: Clock, policy: FinishPolicy, queue: FinishQueue, observers: RunObservers
+        self,
+        clock: Clock,
+        policy: FinishPolicy,
+        queue: FinishQueue,
+        observers: RunObservers,
+        concluded: asyncio.Event | None = None,
     ) -> None:
+        """`concluded`: shared by all namespaces of a worker."""
         self._clock = clock
         self._policy = policy
         self._queue = queue
@@ -84,7 +90,7 @@ class ActiveRuns:
         #: The latest run of each job, by job id.
         self.by_job: dict[str, Run] = {}
         #: Set whenever a run is concluded; the drain waits for it.
-        self.concluded = asyncio.Event()
+        self.concluded = concluded or asyncio.Event()
 
     def add(self, run: Run) -> None:
         self.by_job[run.job_id] = run

@@ -3,22 +3,29 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from typing import Protocol
 
 from service.clock import Clock
+
+
+class SlotOwner(Protocol):
+    """Gets a slot back."""
+
+    def free_up(self, slot: "Slot") -> None: ...
 
 
 class Slot:
     """Held by a run and its thread or subprocess, if any; free once all of them have released it."""
 
-    __slots__ = ("_holders", "_slots", "_waiters", "job_id", "name", "stuck_since")
+    __slots__ = ("_holders", "_owner", "_waiters", "job_id", "name", "stuck_since")
 
-    def __init__(self, slots: "Slots", job_id: str, name: str) -> None:
+    def __init__(self, owner: SlotOwner, job_id: str, name: str) -> None:
         self.job_id = job_id
         #: The handler's name.
         self.name = name
         #: Monotonic time at which its run outlived the grace.
         self.stuck_since: float | None = None
-        self._slots = slots
+        self._owner = owner
         self._holders = 1
         self._waiters: list[asyncio.Future[None]] | None = None
 
@@ -30,7 +37,7 @@ class Slot:
         self._holders -= 1
         if self._holders != 0:
             return
-        self._slots.free_up(self)
+        self._owner.free_up(self)
         for waiter in self._waiters or ():
             if not waiter.done():
                 waiter.set_result(None)
@@ -54,7 +61,9 @@ class Slots:
         self._clock = clock
         self.capacity = capacity
         self.freed = asyncio.Event()
-        #: Also called, if set: the claimer waits for a slot and for wake-ups at the same time.
+        #: How often a slot has become free.
+        self.times_freed = 0
+        #: Also called, if set: the shares of the namespaces pass it on to their claimers.
         self.on_free: Callable[[], None] | None = None
         #: The monotonic time since which at least one slot has been free.
         self.free_since = clock.monotonic()
@@ -75,8 +84,9 @@ class Slots:
         """The slot that a run of this job holds, even one that was concluded long ago."""
         return self._by_job.get(job_id)
 
-    def acquire(self, job_id: str, name: str) -> Slot:
-        slot = Slot(self, job_id, name)
+    def acquire(self, job_id: str, name: str, owner: SlotOwner | None = None) -> Slot:
+        """`owner` gets the slot back, and passes it on to `free_up`."""
+        slot = Slot(owner or self, job_id, name)
         self.used += 1
         self._by_job[job_id] = slot
         self._by_name[name] += 1
@@ -89,7 +99,7 @@ class Slots:
             self.stuck += 1
 
     def free_up(self, slot: Slot) -> None:
-        """Only Slot calls this, when its last holder has released it."""
+        """Called when the last holder of a slot has released it."""
         if self.used == self.capacity:
             self.free_since = self._clock.monotonic()
         self.used -= 1
@@ -99,5 +109,6 @@ class Slots:
         if slot.stuck_since is not None:
             self.stuck -= 1
         self.freed.set()
+        self.times_freed += 1
         if self.on_free is not None:
             self.on_free()

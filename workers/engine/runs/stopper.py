@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import structlog
 
@@ -12,7 +13,7 @@ from service.settings import Settings
 from workers.engine.runs import outcomes
 from workers.engine.runs.active_runs import ActiveRuns
 from workers.engine.runs.run import STOPS, Run, RunState
-from workers.engine.runs.slots import Slots
+from workers.engine.runs.slots import Slot
 from workers.handling.cancel_notice import CancelReason
 
 #: How long runs have to react to the cancellation at the end of a drain, in seconds.
@@ -30,10 +31,16 @@ _REASONS: Mapping[RunState, CancelReason] = {
 log = structlog.get_logger("triage.stopper")
 
 
+class Stuck(Protocol):
+    """Is told of slots that runs keep after their grace."""
+
+    def mark_stuck(self, slot: Slot) -> None: ...
+
+
 class Stopper:
     """Moves runs out of RUNNING; only `ActiveRuns` concludes them."""
 
-    def __init__(self, settings: Settings, clock: Clock, slots: Slots, runs: ActiveRuns) -> None:
+    def __init__(self, settings: Settings, clock: Clock, slots: Stuck, runs: ActiveRuns) -> None:
         self._grace = settings.cancel_grace_seconds
         self._patience = settings.stuck_threads_seconds
         self._clock = clock

@@ -14,8 +14,10 @@ log = structlog.get_logger("triage.run")
 class RunTracing:
     """Call `begin` in the task of the run, so that only its handler sees the context variables."""
 
-    def __init__(self, tracer: Tracer | None) -> None:
+    def __init__(self, tracer: Tracer | None, namespace: str = "") -> None:
+        """`namespace`: for log lines of a worker that serves several."""
         self._tracer = tracer
+        self._namespace = namespace
         # Bound once: structlog's proxy costs a microsecond for each line that is then not written.
         self._log = log.bind()
 
@@ -40,6 +42,8 @@ class RunTracing:
         run.context["traceparent"] = traceparent
         spans.CURRENT.set(traceparent)
         ids = {"job_id": job.id}
+        if self._namespace:
+            ids["namespace"] = self._namespace
         if traceparent is not None:
             ids["trace_id"] = trace_context.trace_id(traceparent) or ""
         logs.IDS.set(ids)

@@ -28,6 +28,7 @@ class Auditor:
         new_id: Callable[[str], str],
         metrics: AuditMetrics,
         pause: Callable[[float], Awaitable[None]] = background_pause,
+        longest_wait: float = PAUSE,
     ) -> None:
         self._audits = audits
         self._interval_ms = round(interval_seconds * 1000)
@@ -35,6 +36,7 @@ class Auditor:
         self._new_id = new_id
         self._metrics = metrics
         self._pause = pause
+        self._longest_wait = longest_wait
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -48,7 +50,7 @@ class Auditor:
         wait = await self._audits.claim(holder, self._interval_ms)
         if wait is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), min(wait, PAUSE))
+                await asyncio.wait_for(self._woken.wait(), min(wait, self._longest_wait))
             return 0.0
         try:
             report = await self._audits.run(holder, self._terms, self._pause)

@@ -57,6 +57,7 @@ class WebhookSender:
         clock: Clock,
         metrics: WebhookMetrics,
         random: Callable[[], float],
+        pause: float = PAUSE,
     ) -> None:
         self._worker_id = worker_id
         self._outbox = outbox
@@ -66,6 +67,7 @@ class WebhookSender:
         self._clock = clock
         self._metrics = metrics
         self._random = random
+        self._pause = pause
         self._alarm = Alarm()
         self._attempts: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
@@ -85,13 +87,15 @@ class WebhookSender:
         """Begin what is due; returns the seconds until more is."""
         free = CONCURRENCY - len(self._attempts)
         if not free:
-            return PAUSE  # An attempt that ends ends the pause.
+            return self._pause  # An attempt that ends ends the pause.
         at = self._clock.monotonic()
         lease_ms = round(self._lease_seconds * 1000)
         claim = await self._outbox.claim(self._worker_id, lease_ms, free, PER_TARGET, self._busy)
         for leased in claim.leased:
             self._begin(leased, at, claim.now)
-        return PAUSE if claim.next_in_ms is None else min(PAUSE, claim.next_in_ms / 1000)
+        if claim.next_in_ms is None:
+            return self._pause
+        return min(self._pause, claim.next_in_ms / 1000)
 
     def _begin(self, leased: Leased, at: float, now: int) -> None:
         target = leased.delivery.target

@@ -5,7 +5,7 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] lease (ms)   ARGV[3] how long the caller could not reach Redis (ms)
 -- Returns 1
--- Uses: keys, outage_guard
+-- Uses: keys, outage_guard, wake_workers
 local P = keys.prefix
 outage_guard.note_reachable(tonumber(ARGV[2]), tonumber(ARGV[3]))
 
@@ -34,6 +34,6 @@ end
 
 local pools = redis.call('HGETALL', P .. 'pools')
 for i = 1, #pools, 2 do
-  if serves(string.match(pools[i + 1], '^(.*)|(.*)$')) then redis.call('ZADD', P .. 'wake:' .. pools[i], 0, '1') end
+  if serves(string.match(pools[i + 1], '^(.*)|(.*)$')) then wake_workers.pool(pools[i]) end
 end
 return 1

@@ -12,7 +12,7 @@
 -- Returns {now (us), when the next job is due or the next limiter opens (us) or -1, ms until a job may expire or a
 --   cancel is forced or -1, 1 if jobs are left, credits ("queue credit ..."), leases (claimed_jobs.lua)}
 -- Uses: keys, clock, batch, jobs, job_indexes, endings, unique_keys, catch_up, claims, claimed_queues, claimed_jobs
--- Uses: weighted_queues, next_lane, limiter_rooms, consequences
+-- Uses: weighted_queues, next_lane, limiter_rooms, consequences, wake_workers
 local P, now, micros = keys.prefix, clock.now, clock.micros
 local worker, request, dead_retention_ms = ARGV[2], ARGV[3], tonumber(ARGV[7])
 local lease_end = now + ARGV[4]
@@ -127,7 +127,7 @@ if anything_closed then due = math.min(due, first_time('closed_limiters')) end
 -- An idle worker takes the remaining jobs. It also watches the next due time, unless this worker has free slots and so
 -- its own timer.
 local wakes = #ids > 0 and (turn or (claim.slots == 0 and due < math.huge))
-if wakes then redis.call('ZADD', P .. 'wake:' .. ARGV[8], 0, '1') end
+if wakes then wake_workers.pool(ARGV[8]) end
 return {
   micros, due < math.huge and math.ceil(due * 1000) or -1, alarm < math.huge and math.max(0, alarm - now) or -1,
   (turn or claim.skipped) and 1 or 0, table.concat(claim.credits, ' '), leases,

@@ -3,11 +3,11 @@
 -- that was not rescued is renewed: after an outage, the holder has priority.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] worker id   ARGV[3] lease (ms)   ARGV[4] running   ARGV[5] state
--- ARGV[6] how long the worker could not reach Redis (ms)   ARGV[7..] per lease: job id, token
--- Returns {known, drain requested, now, number of unfinished tasks, bulk actions and requested audits, ms until a
---   schedule fires or -1, ms until the retention of a job ends or -1, ms until a delivery of a webhook is due or -1,
---   then per lost or cancelled lease: id, token, "lost" | "cancel", ms until the cancel is forced, the requester's
---   message}; known = 0: register again
+-- ARGV[6] how long the worker could not reach Redis (ms)   ARGV[7] its pool   ARGV[8..] per lease: job id, token
+-- Returns {known (0: register again), drain requested, now, number of unfinished tasks, bulk actions and requested
+--   audits, 1 if a wake-up of the pool waits, ms until these, or -1: a schedule fires, the retention of a job ends, a
+--   delivery of a webhook is due, a lease expires, a job expires, a cancel is forced; then per lost or cancelled lease:
+--   id, token, "lost" | "cancel", ms until the cancel is forced, the requester's message}
 -- Uses: keys, clock, outage_guard
 local P, now = keys.prefix, clock.now
 local key, renewed = P .. 'worker:' .. ARGV[2], {}
@@ -21,15 +21,16 @@ end
 local tasks = redis.call('ZCARD', P .. 'tasks') + redis.call('ZCARD', P .. 'running_actions')
   + redis.call('EXISTS', P .. 'audit_requested')
 local answer = {
-  entry[1] and 1 or 0, entry[2] and 1 or 0, now, tasks, until_first('fire_times'), until_first('retention'),
-  until_first('outbox'),
+  entry[1] and 1 or 0, entry[2] and 1 or 0, now, tasks, redis.call('EXISTS', P .. 'wake:' .. ARGV[7]),
+  until_first('fire_times'), until_first('retention'), until_first('outbox'), until_first('leases'),
+  until_first('expiry'), until_first('cancelling'),
 }
 
 local function say(...)
   for _, value in ipairs({...}) do answer[#answer + 1] = value end
 end
 
-for i = 7, #ARGV, 2 do
+for i = 8, #ARGV, 2 do
   local id, token = ARGV[i], ARGV[i + 1]
   local job = redis.call('HMGET', P .. 'job:' .. id, 'state', 'token', 'cancel_requested_at', 'cancel_message')
   if job[1] == 'running' and job[2] == token then

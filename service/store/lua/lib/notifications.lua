@@ -1,5 +1,5 @@
 -- Announces what a call has changed: to workers that can run new jobs, and to processes that watch a job or group.
--- Uses: keys, batch, event_log, changed_records
+-- Uses: keys, batch, event_log, changed_records, wake_workers
 local P
 
 local function begin() P = keys.prefix end
@@ -21,7 +21,7 @@ local function wake_pools()
       serves = serves or (knows_one(types, names)
         and (string.find(queues, ',' .. queue .. ',', 1, true) or string.find(queues, ',*,', 1, true)))
     end
-    if serves then redis.call('ZADD', P .. 'wake:' .. pools[i], 0, '1') end
+    if serves then wake_workers.pool(pools[i]) end
   end
 end
 

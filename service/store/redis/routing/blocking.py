@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from redis import ConnectionPool, Redis
@@ -15,59 +16,66 @@ from service.store.redis.routing.layout import Layout, master_of
 Question = Callable[[Address], Layout]
 
 
-class ReportsErrors:
-    """For connections of a MasterPool."""
+class ServerPool(ConnectionPool):
+    """Connections to one server."""
 
     report: Callable[[BaseException], None]
+
+    def make_connection(self) -> Any:
+        connection: Any = super().make_connection()
+        connection.server_pool = self
+        return connection
+
+
+class ReportsErrors:
+    """For connections of a ServerPool."""
+
+    server_pool: ServerPool
 
     def connect(self) -> None:
         try:
             cast(Any, super()).connect()
         except (RedisError, OSError) as error:
-            self.report(error)
+            self.server_pool.report(error)
             raise
 
     def read_response(self, *arguments: Any, **options: Any) -> Any:
         try:
             return cast(Any, super()).read_response(*arguments, **options)
         except (RedisError, OSError) as error:
-            self.report(error)
+            self.server_pool.report(error)
             raise
 
 
-class MasterPool(ConnectionPool):
-    """Connections to whichever server is the master of one slot."""
+class Servers:
+    """The masters of one Sentinel set-up or cluster, and a pool of connections to each that was needed."""
 
-    def __init__(self, url: RedisUrl, ask: Question, slot: int, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, url: RedisUrl, ask: Question, **options: Any) -> None:
+        """`options`: of the connections."""
         self._ask = ask
-        self._slot = slot
+        self._options = options
         self._doubts = Doubts(url)
-        self._address: Address | None = None
+        self._pools: dict[Address, ServerPool] = {}
 
-    def make_connection(self) -> Any:
-        connection: Any = super().make_connection()
-        address = cast(Address, self._address)
-        connection.report = lambda error: self._doubts.on_error(address, error)
-        return connection
+    def at(self, address: Address) -> ServerPool:
+        pool = self._pools.get(address)
+        if pool is None:
+            options: dict[str, Any] = {**self._options, "host": address[0], "port": address[1]}
+            pool = self._pools[address] = ServerPool(**options)
+            pool.report = partial(self._doubts.on_error, address)
+        return pool
 
-    def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
-        address = self._layout().master(self._slot)
-        if address != self._address:
-            self.disconnect()
-            self.reset()
-            self._address = address
-            self.connection_kwargs.update(host=address[0], port=address[1])
-        return super().get_connection()
-
-    def _layout(self) -> Layout:
+    def layout(self) -> Layout:
+        """Raises ConnectionError while no master is known."""
         doubts = self._doubts
         if doubts.must_ask(time.monotonic()):
             layout = self._ask_all()
             if layout is None:
                 doubts.on_silence(time.monotonic())
-            else:
-                doubts.on_layout(layout, time.monotonic())
+            elif doubts.on_layout(layout, time.monotonic()):
+                # One that is no longer a master may still accept connections.
+                for address in self._pools.keys() - layout.masters:
+                    self._pools.pop(address).disconnect()
         if doubts.layout is None:
             raise ConnectionError("Error connecting to Redis: no master is known.")
         return doubts.layout
@@ -82,6 +90,32 @@ class MasterPool(ConnectionPool):
             if self._doubts.trusts(node, found):
                 break
         return found
+
+    def disconnect(self) -> None:
+        for pool in self._pools.values():
+            pool.disconnect()
+
+
+class MasterPool(ConnectionPool):
+    """Connections to whichever server is the master of one slot."""
+
+    def __init__(self, servers: Servers, slot: int) -> None:
+        super().__init__()
+        self.servers = servers
+        self._slot = slot
+        #: The address of the server that was last asked for a connection.
+        self.server = ""
+
+    def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
+        host, port = self.servers.layout().master(self._slot)
+        self.server = f"{host}:{port}"
+        return self.servers.at((host, port)).get_connection()
+
+    def release(self, connection: Any) -> None:
+        connection.server_pool.release(connection)
+
+    def disconnect(self, inuse_connections: bool = True) -> None:
+        self.servers.disconnect()
 
 
 def question(url: RedisUrl, options: dict[str, Any]) -> Question:

@@ -54,6 +54,11 @@ class Masters:
             raise ConnectionError("Error connecting to Redis: no master is known.") from self._failure
         return self._doubts.layout
 
+    @property
+    def known(self) -> Layout | None:
+        """The layout as of the last question."""
+        return self._doubts.layout
+
     def on_error(self, address: Address, error: BaseException) -> None:
         """The server at `address` failed to do what a master does."""
         self._doubts.on_error(address, error)

@@ -1,4 +1,4 @@
-"""The record that a worker publishes in the registry."""
+"""The record that a worker publishes in the registry of each of its namespaces."""
 
 import os
 import socket
@@ -24,4 +24,5 @@ def describe_worker(settings: Settings, registry: Registry, id: str, now_ms: int
         started_at=now_ms,
         seen_at=now_ms,
         lease_ms=settings.lease_ms,
+        subscribed=settings.namespace_weights.several,
     )

@@ -1,9 +1,9 @@
-"""Maintains this worker's entry in the registry, from its start to the end of its drain."""
+"""Maintains this worker's entry in the registry of one namespace, from its start to the end of its drain."""
 
 import asyncio
 import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import structlog
@@ -13,7 +13,8 @@ from service.domain.catalogue import JobType
 from service.domain.errors import TriageError
 from service.domain.worker import WorkerRecord
 from service.reachability import Reachability
-from workers.process.connections import Connections
+from service.store.namespace import Namespace
+from service.store.redis.server_check import ServerProblem
 
 log = structlog.get_logger("triage.worker")
 
@@ -25,14 +26,16 @@ class Registration:
         self,
         record: WorkerRecord,
         job_types: Sequence[JobType],
-        connections: Connections,
+        namespace: Namespace,
+        find_problem: Callable[[], Awaitable[ServerProblem | None]],
         clock: Clock,
         reachability: Reachability,
     ) -> None:
+        """`find_problem` says why Redis cannot be used, or None."""
         self._record = record
         self._job_types = job_types
-        self._connections = connections
-        self._namespace = connections.namespace
+        self._find_problem = find_problem
+        self._namespace = namespace
         self._clock = clock
         self._reachability = reachability
 
@@ -41,7 +44,7 @@ class Registration:
         warned = ""
         while not drain_started.is_set():
             try:
-                found = await self._connections.find_problem()
+                found = await self._find_problem()
                 if found is None:
                     await self._namespace.workers.register(self._record, self._job_types)
                     return
@@ -66,4 +69,7 @@ class Registration:
     async def leave(self) -> None:
         """Wake another worker, since this one may have consumed a wake-up, and deregister."""
         await self._namespace.leases.wake(self._record.pool)
+        await self.deregister()
+
+    async def deregister(self) -> None:
         await self._namespace.workers.deregister(self._record.id)
