@@ -9,9 +9,9 @@ from service.api.context import Context
 from service.api.openapi.operation import hot, operation
 from service.api.requests.time_slices import TimeSlices
 from service.api.resources import groups
-from service.api.resources.durability import confirm_items, replicates
 from service.api.resources.fan_out_items import ItemReader
 from service.api.resources.fan_outs import respond
+from service.api.resources.submissions.durability import confirm_items, replicates
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.responses.problems import of_error

@@ -13,12 +13,17 @@ from service.api.context import Context, RequestContext
 from service.api.openapi.example_data import ITEM_RESULT
 from service.api.openapi.operation import operation
 from service.api.resources import groups
-from service.api.resources.durability import confirm_fan_out, replicates
 from service.api.resources.fan_out_items import ItemReader, check_all, in_batches
 from service.api.resources.fan_outs import respond
 from service.api.resources.jobs import present
-from service.api.resources.submission import begin_submission, body_digest, read_callback_of, specify
-from service.api.resources.unknown_types import warning_of
+from service.api.resources.submissions.durability import confirm_fan_out, replicates
+from service.api.resources.submissions.submission import (
+    begin_submission,
+    body_digest,
+    read_callback_of,
+    specify,
+)
+from service.api.resources.submissions.unknown_types import warning_of
 from service.api.responses import rendering
 from service.api.responses.retryability import after_a_part
 from service.api.routes.router import Router

@@ -15,11 +15,16 @@ from service.api.requests.streamed_items import EDGES, open_envelope
 from service.api.requests.strict_json import parse
 from service.api.requests.time_slices import TimeSlices
 from service.api.resources import groups
-from service.api.resources.durability import confirm, replicates
 from service.api.resources.flows import respond
 from service.api.resources.jobs import present
-from service.api.resources.submission import begin_submission, body_digest, read_callback_of, specify
-from service.api.resources.unknown_types import warning_of
+from service.api.resources.submissions.durability import confirm, replicates
+from service.api.resources.submissions.submission import (
+    begin_submission,
+    body_digest,
+    read_callback_of,
+    specify,
+)
+from service.api.resources.submissions.unknown_types import warning_of
 from service.api.responses import rendering
 from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
 from service.api.responses.validation import MAX_ROWS, model_rows

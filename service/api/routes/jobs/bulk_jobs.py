@@ -10,10 +10,10 @@ from service.api.context import Context, RequestContext
 from service.api.openapi.operation import hot, operation
 from service.api.requests.strict_json import parse
 from service.api.requests.time_slices import TimeSlices
-from service.api.resources.durability import confirm, replicates
 from service.api.resources.jobs import present
-from service.api.resources.submission import begin_submission, body_digest, specify
-from service.api.resources.unknown_types import warning_of
+from service.api.resources.submissions.durability import confirm, replicates
+from service.api.resources.submissions.submission import begin_submission, body_digest, specify
+from service.api.resources.submissions.unknown_types import warning_of
 from service.api.responses import rendering
 from service.api.responses.errors import JsonInvalid, ValidationFailed
 from service.api.responses.problems import of_error

@@ -8,11 +8,11 @@ from service.api.context import Context, RequestContext
 from service.api.openapi.operation import hot, operation
 from service.api.requests.long_polls import MAX_WAIT, Waiting, is_finished, matches, preferred_wait, until
 from service.api.resources.dead_letter_groups import text_search
-from service.api.resources.durability import confirm, replicates
 from service.api.resources.groups import find_visible
 from service.api.resources.jobs import check_holder, present
-from service.api.resources.submission import begin_submission, body_digest, specify
-from service.api.resources.unknown_types import WARNING, warning_of
+from service.api.resources.submissions.durability import confirm, replicates
+from service.api.resources.submissions.submission import begin_submission, body_digest, specify
+from service.api.resources.submissions.unknown_types import WARNING, warning_of
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas

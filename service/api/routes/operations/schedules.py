@@ -8,8 +8,8 @@ from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.requests.preconditions import IfMatch, guard
 from service.api.resources.jobs import check_holder, present
-from service.api.resources.submission import body_digest, specify
-from service.api.resources.unknown_types import warning_of
+from service.api.resources.submissions.submission import body_digest, specify
+from service.api.resources.submissions.unknown_types import warning_of
 from service.api.responses import rendering
 from service.api.responses.errors import KeyRestricted, ValidationFailed
 from service.api.routes.router import Router

@@ -24,7 +24,7 @@ async def refuse_unknown(context: RequestContext, name: str, pointer: str) -> No
     """Raises UnknownJobType if workers are alive and none of them knows the type.
 
     Without live workers the job is accepted: they may be starting. With `refuse_similar`, so is a name that
-    resembles no known one: it is no typing error, and its handler may not be written yet.
+    resembles none of the known ones: its handler may still have to be written.
     """
     types = context.namespace_state.types
     if await types.find(name) is not None or not types.has_live_workers:
