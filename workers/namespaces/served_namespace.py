@@ -173,8 +173,8 @@ class ServedNamespace:
     ) -> None:
         """Start to work; the worker has registered. `importable`: subprocesses can import the handlers.
 
-        `spread`: duties begin at random within so many seconds, so that those of many namespaces do not all
-        call Redis at once.
+        `spread`: seconds within which the duties begin at random, so that many namespaces do not call Redis
+        at once.
         """
         client = HeartbeatClient.connect(
             self._settings, thread.connection, self.record, self.namespace.leases
