@@ -123,7 +123,7 @@ STEPS = {
     "purge_queue", "pause_bulk_action", "resume_bulk_action", "cancel_bulk_action", "pause_schedule",
     "resume_schedule", "drain_worker", "create_api_key", "rotate_api_key", "create_namespace",
     "create_webhook", "rotate_webhook_secret", "enable_webhook", "disable_webhook", "test_webhook",
-    "resend_delivery",
+    "resend_delivery", "request_audit",
 }  # fmt: skip
 
 

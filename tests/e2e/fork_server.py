@@ -113,6 +113,7 @@ def serve(descriptor: int) -> None:
             return
     os.environ.clear()
     os.environ.update(request["environment"])
+    sys.path[1:1] = os.environ["PYTHONPATH"].split(os.pathsep)
     os.chdir(request["directory"])
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for standard in (1, 2):

@@ -230,12 +230,12 @@ export class Triage extends AccessMethods {
 
   /** What the last audit of the namespace found, and whether one is running. */
   audit(): Promise<api.AuditOut> {
-    return this.#http.json("GET", "/v1/audit");
+    return this.http.json("GET", "/v1/audit");
   }
 
   /** Let a worker audit the namespace now. */
   requestAudit(): Promise<api.AuditOut> {
-    return this.#http.json("POST", "/v1/audit");
+    return this.http.json("POST", "/v1/audit");
   }
 
   /** The job types that workers know, with the schemas of their payloads. */
