@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 # What talks to the server in its own words is tested on Redis too; the rest does not know which one it is.
-ON_REDIS := tests/races $(filter-out %_machine.py %_model.py %_agree.py,$(wildcard tests/store/test_*.py))
+ON_REDIS := tests/races tests/audit $(filter-out %_machine.py %_model.py %_agree.py,$(wildcard tests/store/test_*.py))
 # Where tests/conftest.py sees to it that a test that starts processes has a marker.
 UNIT := tests/clients tests/domain tests/workers tests/contract tests/store tests/api
 # Tests wait for servers and timers half of their time, so there is one process more than CI has cores.
@@ -57,7 +57,7 @@ test: ## Run everything: lint, types, walls, generated files, and the suite on V
 	@$(MAKE) -j 2 --output-sync=target types checks
 	@echo "==> 3/4 tests on Valkey"
 	@$(PYTEST) --server=valkey
-	@echo "==> 4/4 tests on Redis: tests/races, tests/store but its random models, tests/domain"
+	@echo "==> 4/4 tests on Redis: tests/races, tests/audit, tests/store but its random models, tests/domain"
 	@$(PYTEST) --server=redis --cov --cov-report=term:skip-covered \
 		$(ON_REDIS) tests/domain
 	@echo "==> all passed"
