@@ -61,13 +61,18 @@ local function check_target(target)
       end)
     end
     if not number or not delivery_lanes.read(endpoint, number) then
-      note('dangling_entry', waiting, resource, 'a delivery does not exist',
-        function() delivery_lanes.pop(target, resource) end)
+      note('dangling_entry', waiting, resource, 'a delivery does not exist', function()
+        delivery_lanes.pop(target, resource)
+        delivery_lanes.settle(target)
+      end)
     end
   end
   for _, resource in ipairs(redis.call('ZRANGE', line, 0, AT_MOST - 1)) do
     if redis.call('HEXISTS', waiting, resource) == 0 then
-      note('dangling_entry', line, resource, 'it has no deliveries', remove(line, resource))
+      note('dangling_entry', line, resource, 'it has no deliveries', function()
+        redis.call('ZREM', line, resource)
+        delivery_lanes.settle(target)
+      end)
     end
   end
   local has_lines, at = redis.call('EXISTS', line) == 1, redis.call('ZSCORE', P .. 'outbox', target)
@@ -88,7 +93,10 @@ local function check_delivery(name)
   local waiting = redis.call('HGET', delivery_lanes.waiting_key(target), resource) or ''
   if string.find(' ' .. waiting .. ' ', ' ' .. number .. ' ', 1, true) then return end
   note('missing_entry', delivery_lanes.waiting_key(target), resource, 'delivery ' .. number .. ' is in no line',
-    function() delivery_lanes.push(target, resource, number) end)
+    function()
+      delivery_lanes.push(target, resource, number)
+      delivery_lanes.settle(target)
+    end)
 end
 
 return {
