@@ -159,7 +159,7 @@ NAMES = (
     _repaired("wrong_score", "a schedule fires at another time", "ZADD fire_times 5 nightly"),
     _repaired("missing_entry", "a schedule is not listed", "ZREM schedules nightly"),
     _repaired("dangling_entry", "a schedule is gone", "ZADD schedules 0 gone"),
-    _repaired("missing_entry", "a bulk action never goes on", "ZREM running_actions {action}"),
+    _repaired("missing_entry", "a bulk action never continues", "ZREM running_actions {action}"),
     _repaired("dangling_entry", "a bulk action is gone", "ZADD actions 5 act_gone"),
     _repaired("dangling_entry", "a worker is gone", "ZADD workers 5 wk_gone"),
     _repaired("wrong_count", "an endpoint has too many deliveries", "HINCRBY webhook:{webhook} pending 1"),

@@ -12,14 +12,13 @@ from typing import Self
 
 import orjson
 
+from service.api.context import NAMESPACE_SECONDS
 from service.api.metrics.http_metrics import HttpMetrics
 from service.api.processes import frames
 from service.api.responses.errors import ShuttingDown
 
 #: How often a process hands over its counts, in seconds.
 INTERVAL = 1.0
-#: How long after its last request the metrics of a namespace are kept apart, in seconds.
-NAMESPACE_SECONDS = 600.0
 
 
 class Totals:

@@ -32,7 +32,7 @@ log = structlog.get_logger("triage.stopper")
 
 
 class Stuck(Protocol):
-    """Is told of slots that runs keep after their grace."""
+    """Learns which slots are still held after the grace period of their runs."""
 
     def mark_stuck(self, slot: Slot) -> None: ...
 
