@@ -86,7 +86,7 @@ class Maintenance:
             "store_stats": namespace.stats_recorder.work,
             "clean_registry": RegistryCleaner(namespace.workers, **rest).clean,
         }
-        requests = EventRequests(settings.http_allow, clock, settings.webhook_seconds)
+        requests = EventRequests(settings.http_allow, clock, settings.webhook_seconds, settings.namespace)
         self._webhooks = WebhookSender(
             worker_id, namespace.outbox, requests, clock, metrics.webhooks, random.random, **rest
         )
