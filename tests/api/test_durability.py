@@ -203,3 +203,14 @@ async def test_submissions_at_the_same_time_share_one_wait(
         waits = client.info("commandstats")["cmdstat_wait"]["calls"] - before
     assert {response.status_code for response in responses} == {202}
     assert waits < 20
+
+
+async def test_the_installation_may_have_another_default(store: Namespace, cut_off: PortServer) -> None:
+    api = Api(store.scripts.redis, store.scripts.namespace, replication_seconds=0.02, durability="replicated")
+    problem(await api.http.post("/v1/jobs", json=JOB), 503, "not_replicated")
+    for headers, status in (({"Durability": "stored"}, 202), ({}, 503)):
+        assert (await api.http.post("/v1/jobs", json=JOB, headers=headers)).status_code == status
+    stored = {"defaults": {"durability": "stored"}}
+    assert (await api.http.patch("/v1/queues/default", json=stored)).status_code == 200
+    assert (await api.http.post("/v1/jobs", json=JOB)).status_code == 202
+    await api.close()

@@ -11,11 +11,12 @@ _NAMES = {"job": "job_id", "flow": "flow_id", "fan": "fan_out_id"}
 
 
 def replicates(context: RequestContext, header: Durability, queues: Iterable[str]) -> bool:
-    """Whether the request, or the default of one of its queues, asks for a replica."""
+    """Whether the request, the default of one of its queues, or the installation asks for a replica."""
     if header is not None:
         return header == "replicated"
     defaults = context.namespace_state.types.queue_defaults
-    return any(defaults.get(queue, {}).get("durability") == "replicated" for queue in queues)
+    otherwise = context.app_state.settings.durability
+    return any(defaults.get(queue, {}).get("durability", otherwise) == "replicated" for queue in queues)
 
 
 async def confirm(context: RequestContext, ids: Sequence[str]) -> None:
