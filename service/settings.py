@@ -239,12 +239,21 @@ def load_settings() -> Settings:
         settings = Settings()
     except ValidationError as error:
         for row in error.errors():
-            name = PREFIX + str(row["loc"][0]).upper() if row["loc"] else "settings"
-            problems.append(sentence(f"{name}: {phrase(row)}"))
+            # What is wrong with several settings together names them itself.
+            name = f"{PREFIX}{str(row['loc'][0]).upper()}: " if row["loc"] else ""
+            problems.append(sentence(name + phrase(row)))
         settings = None
     if settings is None or problems:
         raise ConfigurationInvalid("\n".join(problems))
     return settings
+
+
+def need_redis(settings: Settings) -> None:
+    """Raises ConfigurationInvalid without a URL."""
+    if not settings.redis_url:
+        raise ConfigurationInvalid(
+            "TRIAGE_REDIS_URL: required here; only `triage dev` starts an embedded server."
+        )
 
 
 def ignored_variables() -> list[str]:

@@ -119,6 +119,19 @@ def test_pods_reach_all_servers_and_sentinels(
         assert ports(release, name) == expected
 
 
+def test_each_network_policy_selects_the_pods_of_its_name() -> None:
+    release = rendered("everything")
+    pods = {
+        manifest["metadata"]["name"]: manifest["spec"]["template"]["metadata"]["labels"]
+        for kind in ("Deployment", "Job")
+        for manifest in release.of(kind)
+    }
+    for policy in release.of("NetworkPolicy"):
+        chosen = policy["spec"]["podSelector"]["matchLabels"].items()
+        found = {name for name, labels in pods.items() if chosen <= labels.items()}
+        assert found == {name for name in pods if name.startswith(policy["metadata"]["name"])}
+
+
 def test_the_release_says_which_port_it_opens_for_a_url_that_it_cannot_see() -> None:
     values = {"redis": {"existingSecret": "url"}, "networkPolicy": ON}
     assert "on port 6379 only" in Release(values).notes
