@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid
-from service.store.redis.connect import connect, connect_blocking, eviction_policy
+from service.store.redis.connect import connect, connect_blocking
 from service.store.redis.embedded import EmbeddedServer
 from service.store.redis.server_check import ServerProblem, check_server, find_problem
+from service.store.redis.server_info import eviction_policy, fewest_replicas
 from tests.e2e.processes import free_port
 from tests.support.certificates import write_certificate
 
@@ -215,7 +216,7 @@ async def test_a_managed_server_that_shows_nothing(
     with EmbeddedServer(tmp_path / "data", server_binary, options) as server:
         assert await problem_of(server.url) is None
         redis = connect(server.url)
-        assert await eviction_policy(redis) is None
+        assert (await eviction_policy(redis), await fewest_replicas(redis)) == (None, None)
         await redis.aclose()
         assert await check_server(server.url, patient=False) is None
     # To either stream: a command that ran before may have configured the logs of this process.

@@ -239,26 +239,3 @@ async def memory_use(redis: Redis) -> tuple[int, int]:
     except (RedisError, OSError) as error:
         raise translate(error, wrote=False) from error
     return max(found, key=lambda row: row[0] / row[1] if row[1] else 0, default=(0, 0))
-
-
-async def eviction_policy(redis: Redis) -> str | None:
-    """The maxmemory-policy; any value but `noeviction` lets Redis delete jobs. None: the server hides it.
-
-    In a cluster, of the first master that has another one; masters that are down count only if all are.
-    """
-    policies: list[str | None] = []
-    failure: RedisError | OSError | None = None
-    try:
-        clients = await each_master(redis)
-    except (RedisError, OSError) as error:
-        raise translate(error, wrote=False) from error
-    for _, client in clients:
-        try:
-            policies.append((await cast(Any, client).info("memory")).get("maxmemory_policy"))
-        except ResponseError:
-            policies.append(None)
-        except (RedisError, OSError) as error:
-            failure = error
-    if failure is not None and not policies:
-        raise translate(failure, wrote=False) from failure
-    return min(policies, key=lambda policy: (policy in (None, "noeviction"), policy is not None))

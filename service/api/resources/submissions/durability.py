@@ -22,9 +22,12 @@ def replicates(context: RequestContext, header: Durability, queues: Iterable[str
 async def confirm(context: RequestContext, ids: Sequence[str]) -> None:
     """Return when a replica has these jobs and groups; raises NotReplicated, which names the first."""
     seconds = context.app_state.settings.replication_seconds
+    metrics, namespace = context.app_state.metrics.http, context.namespace.scripts.namespace
     try:
         await context.namespace.replication.confirm(ids, seconds)
+        metrics.replicated(namespace, "replicated")
     except NotReplicated as error:
+        metrics.replicated(namespace, "not_replicated")
         raise NotReplicated(error.message, **{_NAMES[ids[0].partition("_")[0]]: ids[0]}) from None
 
 
