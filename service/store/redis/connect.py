@@ -14,12 +14,13 @@ import hiredis
 from redis import Connection as BlockingConnection
 from redis import Redis as BlockingRedis
 from redis import cluster as blocking_cluster
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio import cluster as async_cluster
 from redis.connection import parse_url
 from redis.exceptions import RedisError, ResponseError
 
 from service.redis_url import Address, RedisUrl, kind_of, parse_redis_url
+from service.store.redis.certificates import RenewsCertificates
 from service.store.redis.errors import translate
 from service.store.redis.routing import blocking
 from service.store.redis.routing.layout import slot_of
@@ -170,7 +171,8 @@ def _has_room(transport: asyncio.WriteTransport, command: list[bytes]) -> bool:
 
 @cache
 def _amended(connection: type[Any]) -> type[Any]:
-    return type(connection.__name__, (_Amended, connection), {})
+    amendments = (_Amended, RenewsCertificates) if issubclass(connection, SSLConnection) else (_Amended,)
+    return type(connection.__name__, (*amendments, connection), {})
 
 
 @cache
