@@ -239,7 +239,7 @@ def load_settings() -> Settings:
         settings = Settings()
     except ValidationError as error:
         for row in error.errors():
-            # What is wrong with several settings together names them itself.
+            # A rule about several settings names them.
             name = f"{PREFIX}{str(row['loc'][0]).upper()}: " if row["loc"] else ""
             problems.append(sentence(name + phrase(row)))
         settings = None

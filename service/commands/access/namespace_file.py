@@ -15,7 +15,7 @@ from service.domain.similar import did_you_mean
 from service.domain.tenant import DEFAULTS, QUOTAS, Policy, Tenant
 from service.store.tenants.tenants import Tenants
 
-#: How often a namespace is tried again after somebody else has changed it meanwhile.
+#: The most attempts at a namespace that other operators change at the same time.
 ATTEMPTS = 5
 Result = Literal["created", "changed", "unchanged"]
 

@@ -231,7 +231,7 @@ async def check_server(url: str, *, patient: bool, namespace: str = "", access: 
     """Raises ConfigurationInvalid for a problem that a person must fix, else BackendUnavailable.
 
     `patient`, for a process that waits for its Redis: returns a problem that may pass instead.
-    `namespace`: also try whether the user may use its keys, and with `access` those of API keys.
+    `namespace`: also try whether the user may use its keys, and with `access` the records of API keys.
     """
     redis = connect(url)
     try:
