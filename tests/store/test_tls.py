@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -87,11 +88,11 @@ async def test_renewed_certificates_are_read_without_a_restart(
         f"rediss://127.0.0.1:{port}?ssl_ca_certs={file}&ssl_certfile={file}&ssl_keyfile={file}"
         for file in (certificate, own)
     ]
-    own.write_bytes(certificate.read_bytes())
+    shutil.copyfile(certificate, own)
     # One connection, so that it connects again.
     redis, blocking = connect(urls[1], max_connections=1, socket_timeout=10), connect_blocking(urls[1])
     for content, works in ((certificate, True), (another, False), (certificate, True)):
-        own.write_bytes(content.read_bytes())
+        shutil.copyfile(content, own)
         with connect_blocking(urls[0]) as admin:
             admin.execute_command("CLIENT KILL", "TYPE", "normal")
         for call in (partial(ping, redis), partial(asyncio.to_thread, blocking.ping)):
