@@ -9,7 +9,7 @@ import httpx
 
 from tests.support.eventually import eventually
 
-#: How long a client repeats a request, in seconds: longer than a failover, which Sentinels may have to repeat.
+#: How long a client repeats a request, in seconds: longer than Sentinels need for several failovers.
 PATIENCE_SECONDS = 120
 #: Acceptable statuses for a valid request, whatever happens behind the API.
 PATIENT = {503, 507}
