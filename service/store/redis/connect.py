@@ -14,12 +14,13 @@ import hiredis
 from redis import Connection as BlockingConnection
 from redis import Redis as BlockingRedis
 from redis import cluster as blocking_cluster
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio import cluster as async_cluster
 from redis.connection import parse_url
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from service.redis_url import Address, RedisUrl, kind_of, parse_redis_url
+from service.store.redis.certificates import RenewsCertificates
 from service.store.redis.errors import translate
 from service.store.redis.routing import blocking
 from service.store.redis.routing.layout import slot_of
@@ -170,7 +171,8 @@ def _has_room(transport: asyncio.WriteTransport, command: list[bytes]) -> bool:
 
 @cache
 def _amended(connection: type[Any]) -> type[Any]:
-    return type(connection.__name__, (_Amended, connection), {})
+    amendments = (_Amended, RenewsCertificates) if issubclass(connection, SSLConnection) else (_Amended,)
+    return type(connection.__name__, (*amendments, connection), {})
 
 
 @cache
@@ -239,26 +241,3 @@ async def memory_use(redis: Redis) -> dict[str, tuple[int, int]]:
             memory = await cast(Any, client).info("memory")
             found[address] = int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))
     return found
-
-
-async def eviction_policy(redis: Redis) -> str | None:
-    """The maxmemory-policy; any value but `noeviction` lets Redis delete jobs. None: the server hides it.
-
-    In a cluster, of the first master that has another one; masters that are down count only if all are.
-    """
-    policies: list[str | None] = []
-    failure: RedisError | OSError | None = None
-    try:
-        clients = await each_master(redis)
-    except (RedisError, OSError) as error:
-        raise translate(error, wrote=False) from error
-    for _, client in clients:
-        try:
-            policies.append((await cast(Any, client).info("memory")).get("maxmemory_policy"))
-        except ResponseError:
-            policies.append(None)
-        except (RedisError, OSError) as error:
-            failure = error
-    if failure is not None and not policies:
-        raise translate(failure, wrote=False) from failure
-    return min(policies, key=lambda policy: (policy in (None, "noeviction"), policy is not None))
