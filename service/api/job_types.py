@@ -9,7 +9,7 @@ import structlog
 from service.api.payload_schemas import PayloadSchema
 from service.clock import Clock
 from service.domain.catalogue import JobType
-from service.domain.errors import BackendUnavailable, PayloadInvalid, TriageError
+from service.domain.errors import BackendUnavailable, PayloadInvalid, StoreFault, TriageError
 from service.domain.similar import did_you_mean
 from service.domain.tenant import NO_POLICY, Tenant
 from service.store.queues.queues import Queues
@@ -67,15 +67,18 @@ class KnownTypes:
     async def load(self) -> None:
         """Keep the cache at most a second old.
 
-        Waits only briefly: Redis may be unavailable, and an old schema is better than none. Raises the error
-        of the first read until one succeeds: without it, a submission would lack the defaults of its queue, a
+        Waits only briefly: Redis may be unavailable, and an old schema is better than none. But it waits for
+        the first read, and raises its error: without it, a submission would lack the defaults of its queue, a
         response the redactions of its namespace.
         """
         if self.fresh:
             return
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = asyncio.create_task(self._refresh())
-        if self._clock.monotonic() >= self._usable_until:
+        if self._unread is not None:
+            # Its calls have time-outs.
+            await asyncio.wait({self._refreshing})
+        elif self._clock.monotonic() >= self._usable_until:
             await asyncio.wait({self._refreshing}, timeout=LONGEST_WAIT)
         if self._unread is not None:
             raise type(self._unread)(self._unread.message)
@@ -152,8 +155,11 @@ class KnownTypes:
             tenant = await self._record()
         except TriageError as error:
             log.info("job_types_not_read", code=error.code)
-            if self._unread is not None:
-                self._unread = error
+            self._unread = self._unread and error
+            return
+        except Exception as error:  # Somebody has changed the data.
+            log.error("job_types_not_read", exc_info=error)
+            self._unread = self._unread and StoreFault()
             return
         self._unread = None
         self.policy = NO_POLICY if tenant is None else tenant.policy

@@ -17,6 +17,7 @@ from service.store.redis.replication import Replication
 from tests.api.client import Api, problem
 from tests.support.deployments import PortServer, free_ports
 from tests.support.eventually import eventually, eventually_blocking
+from tests.support.factories import OK, claim, finish
 
 JOB = {"name": "work"}
 REPLICATED = {"Durability": "replicated"}
@@ -118,6 +119,22 @@ async def test_a_repeated_submission_is_confirmed_once_a_replica_is_back(
     eventually_blocking(lambda: _in_sync(replica))
     response = await api.http.post("/v1/jobs", json=JOB, headers=headers)
     assert (response.status_code, response.json()["id"]) == (202, found["job_id"])
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/bulk"])
+async def test_a_repeated_submission_is_confirmed_after_its_job_was_pruned(
+    store: Namespace, api: Api, path: str
+) -> None:
+    """The record of its key is on the replica, so the job was; another one would run a second time."""
+    job = {**JOB, "retention_seconds": 0}
+    body = job if path == "/v1/jobs" else {"jobs": [job]}
+    headers = {"Idempotency-Key": "k"}
+    first = (await api.http.post(path, json=body, headers=headers)).json()
+    await finish(store, (await claim(store)).leases[0], OK)
+    await store.leases.prune()
+    again = await api.http.post(path, json=body, headers={**headers, **REPLICATED})
+    assert again.headers.get("idempotency-replayed") == "true", again.text
+    assert again.json() == first
 
 
 async def test_a_job_that_the_master_has_lost_is_not_confirmed(

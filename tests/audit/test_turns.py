@@ -14,13 +14,14 @@ from service.store.audit.audits import TURN_MS, no_pause
 from service.store.audit.cycle import Terms
 from service.store.namespace import Namespace
 from service.store.redis.key_groups import audit_keys
+from service.store.redis.scripts import Scripts
 from service.tasks import end
 from tests.audit.auditing import audit, kinds
 from tests.audit.shop import IDS
 from tests.conftest import DEAD_RETENTION_MS
 from tests.store.webhooks import later
 from tests.support.eventually import eventually
-from tests.support.factories import job_in, register_worker, submit
+from tests.support.factories import OK, claim, finish, job_in, register_worker, submit
 from workers.maintenance.audit.auditor import Auditor
 from workers.maintenance.periodic import repeat
 from workers.telemetry.metrics import Metrics
@@ -59,6 +60,30 @@ async def test_who_has_lost_the_turn_corrects_nothing(store: Namespace) -> None:
         assert await store.scripts.run("audit_adjust", ["au_2", "au_2 1", "busy key:a|x", 5]) == b"moved"
     assert await redis.hget(f"{store.scripts.prefix}busy", "key:a|x") == b"5"
     assert kinds(await audit(store)) == {"repaired": {"wrong_count"}}
+
+
+async def test_a_counter_that_stops_at_0_meanwhile_is_not_corrected_too_far(
+    store: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The difference of a counter stays the same, unless damage has made it too low to count down."""
+    for _ in range(3):
+        await submit(store, limit_key="a")
+    leases = (await claim(store, 3)).leases
+    redis: Any = store.scripts.redis
+    await redis.hdel(f"{store.scripts.prefix}busy", "key:default|a")
+    run = Scripts.run
+
+    async def finish_first(self: Scripts, name: str, *arguments: Any, **options: Any) -> Any:
+        if name == "audit_adjust":
+            while leases:
+                await finish(store, leases.pop(), OK)
+        return await run(self, name, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Scripts, "run", finish_first)
+        report = await audit(store)
+    assert kinds(report) == {"repaired": {"wrong_count"}}
+    assert await redis.hgetall(f"{store.scripts.prefix}busy") == {}
 
 
 async def test_a_worker_audits_when_it_is_asked_and_reports(store: Namespace) -> None:

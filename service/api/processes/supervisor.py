@@ -67,7 +67,12 @@ class Supervisor:
         pause = FIRST_PAUSE
         while not self._stop.is_set():
             began = time.monotonic()
-            pid, code = await self._run(index)
+            try:
+                pid, code = await self._run(index)
+            except OSError as error:
+                # The machine has no memory or no process left; later it may have.
+                log.error("api_process_not_started", error=error.strerror)
+                pid, code = None, None
             if self._stop.is_set():
                 return
             if code == exit_codes.CONFIGURATION:
@@ -84,7 +89,8 @@ class Supervisor:
         """Start a process and wait for it; returns its id, and its exit code, negative for a signal."""
         own, its = socket.socketpair()
         descriptors = [its.fileno(), *(listener.fileno() for listener in self._listeners[index])]
-        with its:
+        with contextlib.ExitStack() as stack, its:
+            stack.enter_context(own)
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 # Without the current folder on the import path, which may have a package of this name.
@@ -96,6 +102,7 @@ class Supervisor:
                 # Ctrl-C reaches every process of a terminal's group; here, the supervisor passes it on.
                 start_new_session=True,
             )
+            stack.pop_all()
         self._running[index] = process
         if self._stop.is_set():
             _send(process, signal.SIGTERM)

@@ -221,7 +221,12 @@ class Cycle:
         self.counted = found is not None
         changes = {drift.counter: drift.change for drift in drifts}
         agreed = [drift for drift in found or () if changes.get(drift.counter, 0) == drift.change]
-        await self._correct(agreed)
+        self.findings.add(await self._correct(agreed))
+        if agreed and self._repair:
+            # A counter that was too low may have stopped at 0 before its correction: then that was too large.
+            corrected = {drift.counter for drift in agreed}
+            late = await again.drifts()
+            await self._correct([drift for drift in late or () if drift.counter in corrected])
 
     async def _all_jobs(self, recount: Recount) -> AsyncIterator[list[str]]:
         ids: list[str] = []
@@ -238,7 +243,7 @@ class Cycle:
         for start in range(0, len(ids), JOBS):
             yield ids[start : start + JOBS]
 
-    async def _correct(self, drifts: Sequence[Drift]) -> None:
+    async def _correct(self, drifts: Sequence[Drift]) -> list[Finding]:
         uncounted = await self.walk.numbers("quotas", ["uncounted"])
         changes: list[Argument] = []
         found: list[Finding] = []
@@ -252,7 +257,7 @@ class Cycle:
             some = changes[start : start + 2 * CORRECTED]
             arguments = [self._holder, f"{self._holder} {next(self._numbers)}", *some]
             await self._scripts.run("audit_adjust", arguments)
-        self.findings.add(found)
+        return found
 
     def _finding(self, drift: Drift) -> Finding:
         word, _, name = drift.counter.partition(" ")

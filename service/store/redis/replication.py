@@ -36,9 +36,9 @@ class Replication:
         self._running: asyncio.Task[None] | None = None
 
     async def confirm(self, ids: Sequence[str], seconds: float) -> None:
-        """Return when a replica has these jobs and groups; raises NotReplicated after `seconds`.
+        """Return when a replica has these jobs, groups and idempotency records; the latter by digest.
 
-        Also raises it for one that does not exist: a failover may have lost it.
+        Raises NotReplicated after `seconds`, and for one that does not exist: a failover may have lost it.
         """
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append(({self._key(id) for id in ids}, future))
@@ -76,7 +76,13 @@ class Replication:
 
     def _key(self, id: str) -> str:
         prefix = self._scripts.prefix
-        return keys.job(prefix, id=id) if id.startswith("job_") else keys.group(prefix, group=id)
+        match id.partition("_")[0]:
+            case "job":
+                return keys.job(prefix, id=id)
+            case "flow" | "fan":
+                return keys.group(prefix, group=id)
+            case _:
+                return keys.idempotency(prefix, digest=id)
 
     async def _ask(self, batch: Sequence[set[str]], wait_ms: int) -> list[Any]:
         client: Any = self._scripts.redis

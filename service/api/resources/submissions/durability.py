@@ -6,6 +6,8 @@ from service.api.context import RequestContext
 from service.api.schemas.parts.parameters import Durability
 from service.domain.errors import NotReplicated
 from service.domain.fan_out import FanOut
+from service.domain.results import SubmitResult, Submitted
+from service.store.jobs import Submission
 
 _NAMES = {"job": "job_id", "flow": "flow_id", "fan": "fan_out_id"}
 
@@ -19,12 +21,20 @@ def replicates(context: RequestContext, header: Durability, queues: Iterable[str
     return any(defaults.get(queue, {}).get("durability", otherwise) == "replicated" for queue in queues)
 
 
-async def confirm(context: RequestContext, ids: Sequence[str]) -> None:
+def evidence_of(submission: Submission, submitted: Submitted) -> str:
+    """What a replica must have: the record of the idempotency key, which outlives the job; else the job."""
+    idempotency = submission.idempotency
+    if idempotency is None or submitted.result is SubmitResult.EXISTING:
+        return submitted.job_id
+    return idempotency.digest()
+
+
+async def confirm(context: RequestContext, ids: Sequence[str], evidence: Sequence[str] | None = None) -> None:
     """Return when a replica has these jobs and groups; raises NotReplicated, which names the first."""
     seconds = context.app_state.settings.replication_seconds
     metrics, namespace = context.app_state.metrics.http, context.namespace.scripts.namespace
     try:
-        await context.namespace.replication.confirm(ids, seconds)
+        await context.namespace.replication.confirm(ids if evidence is None else evidence, seconds)
         metrics.replicated(namespace, "replicated")
     except NotReplicated as error:
         metrics.replicated(namespace, "not_replicated")

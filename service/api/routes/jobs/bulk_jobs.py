@@ -11,7 +11,7 @@ from service.api.openapi.operation import hot, operation
 from service.api.requests.strict_json import parse
 from service.api.requests.time_slices import TimeSlices
 from service.api.resources.jobs import present
-from service.api.resources.submissions.durability import confirm, replicates
+from service.api.resources.submissions.durability import confirm, evidence_of, replicates
 from service.api.resources.submissions.submission import begin_submission, body_digest, specify
 from service.api.resources.submissions.unknown_types import warning_of
 from service.api.responses import rendering
@@ -136,7 +136,7 @@ async def _confirm(
 ) -> None:
     """Replace the outcome of each job that no replica has confirmed by NotReplicated."""
     stored = [
-        (position, outcome.job_id)
+        (position, outcome.job_id, evidence_of(submission, outcome))
         for position, ((_, submission), outcome) in enumerate(zip(accepted, submitted, strict=True))
         if isinstance(outcome, Submitted)
         and outcome.job is not None
@@ -145,9 +145,9 @@ async def _confirm(
     if not stored:
         return
     try:
-        await confirm(context, [id for _, id in stored])
+        await confirm(context, [id for _, id, _ in stored], [evidence for *_, evidence in stored])
     except NotReplicated as error:
-        for position, id in stored:
+        for position, id, _ in stored:
             submitted[position] = NotReplicated(error.message, job_id=id)
 
 

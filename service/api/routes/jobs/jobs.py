@@ -10,7 +10,7 @@ from service.api.requests.long_polls import MAX_WAIT, Waiting, is_finished, matc
 from service.api.resources.dead_letter_groups import text_search
 from service.api.resources.groups import find_visible
 from service.api.resources.jobs import check_holder, present
-from service.api.resources.submissions.durability import confirm, replicates
+from service.api.resources.submissions.durability import confirm, evidence_of, replicates
 from service.api.resources.submissions.submission import begin_submission, body_digest, specify
 from service.api.resources.submissions.unknown_types import WARNING, warning_of
 from service.api.responses import rendering
@@ -108,7 +108,7 @@ async def _submit(
         submitted = await context.namespace.jobs.submit_one(submission)
         check_holder(context, submitted)
         if replicates(context, durability, (submission.spec.queue,)):
-            await confirm(context, [submitted.job_id])
+            await confirm(context, [submitted.job_id], [evidence_of(submission, submitted)])
         failed = None
         return submitted
     except REFUSALS as error:
