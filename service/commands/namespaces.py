@@ -121,7 +121,7 @@ def apply(
 
 @app.command()
 def delete(name: str) -> None:
-    """Delete an empty namespace with its quotas, and revoke its API keys."""
+    """Delete an empty namespace with its quotas and webhooks, and revoke its API keys."""
     _run(lambda tenants: tenants.delete(name))
     typer.echo(f"Deleted {name}.")
 

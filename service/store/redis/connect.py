@@ -17,7 +17,7 @@ from redis import cluster as blocking_cluster
 from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio import cluster as async_cluster
 from redis.connection import parse_url
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from service.redis_url import Address, RedisUrl, kind_of, parse_redis_url
 from service.store.redis.certificates import RenewsCertificates
@@ -226,18 +226,18 @@ async def ping(redis: Redis) -> None:
         raise translate(error, wrote=False) from error
 
 
-async def memory_use(redis: Redis) -> tuple[int, int]:
-    """The memory that the server uses, and its maxmemory, in bytes; 0 for no limit or unknown.
+async def memory_use(redis: Redis) -> dict[str, tuple[int, int]]:
+    """The memory that a server uses, and its maxmemory, in bytes, by its address; 0 for no limit.
 
-    In a cluster, of the master that is nearest to its limit.
+    In a cluster, of each master that responds. Without servers that hide it.
     """
-    found: list[tuple[int, int]] = []
+    found: dict[str, tuple[int, int]] = {}
     try:
-        for _, client in await each_master(redis):
-            memory = await cast(Any, client).info("memory")
-            found.append((int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))))
-    except ResponseError:
-        return 0, 0
+        clients = await each_master(redis)
     except (RedisError, OSError) as error:
         raise translate(error, wrote=False) from error
-    return max(found, key=lambda row: row[0] / row[1] if row[1] else 0, default=(0, 0))
+    for address, client in clients:
+        with contextlib.suppress(RedisError, OSError):
+            memory = await cast(Any, client).info("memory")
+            found[address] = int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))
+    return found
