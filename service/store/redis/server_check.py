@@ -162,7 +162,8 @@ def _of_reply(error: BaseException, url: str) -> ServerProblem | None:
             sentence = f"Redis at {address} rejected the user name or password: {word}"
         case NoPermissionError():
             summary = "its user lacks a permission"
-            sentence = f"The user of Redis at {address} lacks a permission: {word}"
+            hint = "docs/how-to/set-up-redis.md lists what it needs"
+            sentence = f"The user of Redis at {address} lacks a permission: {word}; {hint}"
         case MasterUnknown():
             summary, sentence = (
                 "its master is unknown",
