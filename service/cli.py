@@ -8,12 +8,10 @@ from typing import Annotated
 
 import typer
 
+from service import exit_codes
 from service.commands.registry import ENTRIES
 from service.commands.target import Key, Profile, Url
-from service.domain.errors import BackendUnavailable, ConfigurationInvalid
-
-EXIT_UNAVAILABLE = 69
-EXIT_CONFIGURATION = 78
+from service.domain.errors import BackendUnavailable
 
 app = typer.Typer(no_args_is_help=True, help="Job orchestration over HTTP.")
 RUN = "Run"
@@ -175,10 +173,8 @@ def main() -> None:
     if typed not in {command.name for command in app.registered_commands} - _added:
         add_commands(typed if typed in {entry.name for entry in ENTRIES} else None)
     try:
-        app(prog_name="triage")
-    except ConfigurationInvalid as error:
-        sys.stderr.write("".join(f"triage: {line}\n" for line in error.message.splitlines()))
-        raise SystemExit(EXIT_CONFIGURATION) from error
+        with exit_codes.reporting_configuration():
+            app(prog_name="triage")
     except BackendUnavailable as error:
         sys.stderr.write(f"triage: {error.message}\n")
-        raise SystemExit(EXIT_UNAVAILABLE) from error
+        raise SystemExit(exit_codes.UNAVAILABLE) from error

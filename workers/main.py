@@ -1,7 +1,6 @@
 """The entry point of `arq workers.main.WorkerSettings` and `triage worker`."""
 
 import asyncio
-import sys
 
 import arq.worker
 import structlog
@@ -9,15 +8,13 @@ import structlog
 from workers import own_service as own_service  # Before anything imports `service`.
 
 # isort: split
-from service.domain.errors import ConfigurationInvalid
+from service.exit_codes import reporting_configuration
 from service.settings import load_settings, need_redis, warn_of_ignored_variables
 from service.store.redis.server_check import check_server
 from service.telemetry.logs import configure_logs
 from service.telemetry.tracer import configure_tracing
 from workers.arq import command
 from workers.worker import TriageWorker
-
-EXIT_CONFIGURATION = 78
 
 log = structlog.get_logger("triage.worker")
 
@@ -51,7 +48,7 @@ class WorkerSettings:
 
 def main() -> None:
     """Run one worker; exit with 78 if the configuration is invalid."""
-    try:
+    with reporting_configuration():
         settings = load_settings()
         need_redis(settings)
         configure_logs(settings.log_level, settings.log_format)
@@ -60,9 +57,6 @@ def main() -> None:
         asyncio.run(check_server(settings.redis_url, patient=True, namespace=names[0]))
         worker = ProcessWorker(settings=settings)
         worker.run()
-    except ConfigurationInvalid as error:
-        sys.stderr.write("".join(f"triage: {line}\n" for line in error.message.splitlines()))
-        raise SystemExit(EXIT_CONFIGURATION) from error
 
 
 if __name__ == "__main__":

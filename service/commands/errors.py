@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import typer
 
-from service.commands import exit_codes
+from service import exit_codes
 from service.commands.tables import printable
 from service.commands.target import Target
 from triage_client import ApiError, NoResponse, Triage, TriageError, UnexpectedResponse

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from service.commands import exit_codes
+from service import exit_codes
 from service.commands.connection import Api, place
 from service.commands.errors import is_temporary
 from service.commands.output.pauses import pause

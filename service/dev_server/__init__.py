@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
+from service import exit_codes
 from service.clock import Clock
 from service.dev_server.discovery import find_handlers
 from service.dev_server.processes import START_SECONDS, STOP_MARGIN, LocalApi, Process, environment_with
@@ -15,8 +16,6 @@ from service.dev_server.watching import Watcher
 from service.dev_server.welcome import own_names, welcome
 from service.settings import Settings, load_settings
 from service.store.redis.embedded import EmbeddedServer
-
-EXIT_CONFIGURATION = 78
 
 
 def run(*, reload: bool = False) -> int:
@@ -124,7 +123,7 @@ class _DevServer:
     def _stopped(self, name: str, code: int) -> int:
         _say(f"The {name} has exited with status {code}; stopping the other processes.")
         # With this exit code, the process has already reported an invalid configuration.
-        return EXIT_CONFIGURATION if code == EXIT_CONFIGURATION else 1
+        return code if code == exit_codes.CONFIGURATION else 1
 
     def _environment(self) -> Mapping[str, str]:
         """The environment of the processes, with the handlers that the folder has now."""

@@ -15,13 +15,11 @@ import uvicorn
 from service.api.context import AppState
 from service.api.main import Server, build_server
 from service.api.processes.totals import TotalsClient
-from service.domain.errors import ConfigurationInvalid
+from service.exit_codes import reporting_configuration
 from service.settings import load_settings
 from service.tasks import end
 from service.telemetry.logs import configure_logs
 from service.telemetry.tracer import configure_tracing
-
-EXIT_CONFIGURATION = 78
 
 log = structlog.get_logger("triage.api")
 
@@ -53,14 +51,11 @@ class SupervisedServer(Server):
 def main() -> None:
     """Exit with 78 if the configuration is invalid."""
     totals, *listeners = [socket.socket(fileno=int(argument)) for argument in sys.argv[1:]]
-    try:
+    with reporting_configuration():
         settings = load_settings()
         configure_logs(settings.log_level, settings.log_format)
         configure_tracing("triage-api")
         build_server(settings, functools.partial(SupervisedServer, totals)).run(listeners)
-    except ConfigurationInvalid as error:
-        sys.stderr.write("".join(f"triage: {line}\n" for line in error.message.splitlines()))
-        raise SystemExit(EXIT_CONFIGURATION) from error
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ import time
 
 import structlog
 
+from service import exit_codes
 from service.api.main import SHUTDOWN_SECONDS, wait_for_redis
 from service.api.processes.listeners import listen
-from service.api.processes.process import EXIT_CONFIGURATION
 from service.api.processes.totals import Totals
 from service.settings import Settings
 
@@ -70,7 +70,7 @@ class Supervisor:
             pid, code = await self._run(index)
             if self._stop.is_set():
                 return
-            if code == EXIT_CONFIGURATION:
+            if code == exit_codes.CONFIGURATION:
                 # The others have the same configuration, and the process has said what is wrong.
                 self._exit_code = code
                 self._stop.set()

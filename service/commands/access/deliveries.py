@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from service.commands import exit_codes
+from service import exit_codes
 from service.commands.access.webhook_details import deliveries_table, print_delivery, say_outcome
 from service.commands.arguments import AnyWebhookId, Limit, WebhookId, given
 from service.commands.connection import Api, connected, place

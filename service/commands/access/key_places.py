@@ -7,10 +7,10 @@ from typing import Any, Protocol, TypeVar
 
 import typer
 
+from service import exit_codes
 from service.api.auth.key_issuing import Issued, KeyIssuer, KeySpec
 from service.api.responses.rendering import time
 from service.clock import Clock
-from service.commands import exit_codes
 from service.commands.connection import Api, open_api, place
 from service.commands.direct import has_redis, with_redis
 from service.commands.members import API_KEY

@@ -25,11 +25,11 @@ from service.commands.bench.table import print_figures
 from service.commands.connection import Api as Connected
 from service.commands.connection import connected
 from service.commands.errors import complain
-from service.commands.exit_codes import INTERRUPTED
 from service.commands.output.documents import print_document
 from service.commands.output.groups import progress_bar
 from service.commands.output.listing import Json
 from service.commands.target import Target
+from service.exit_codes import INTERRUPTED
 from triage_client import TriageError
 
 

@@ -10,7 +10,7 @@ import orjson
 import typer
 from rich.progress import Progress, TaskID
 
-from service.commands import exit_codes
+from service import exit_codes
 from service.commands.arguments import Callback, Durability, IdempotencyKey, Queue, given, headers_of
 from service.commands.completion import job_types
 from service.commands.connection import Api, connected

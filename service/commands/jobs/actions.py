@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.commands import exit_codes
+from service import exit_codes
 from service.commands.arguments import JobIds, Queue, given, object_of
 from service.commands.connection import Api, connected, place
 from service.commands.errors import complain

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from service import exit_codes
 from service.api.responses.audits import report_document
 from service.clock import Clock
-from service.commands import exit_codes
 from service.commands.connection import Api, connected
 from service.commands.direct import with_redis
 from service.commands.members import AUDIT

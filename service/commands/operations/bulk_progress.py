@@ -6,7 +6,8 @@ from typing import Any
 
 import typer
 
-from service.commands import exit_codes, following
+from service import exit_codes
+from service.commands import following
 from service.commands.connection import Api
 from service.commands.members import GROUP
 from service.commands.output.documents import print_document

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.commands import exit_codes
+from service import exit_codes
 from service.commands.completion import job_types as job_type_names
 from service.commands.connection import Api, check_members, connected
 from service.commands.members import JOB_TYPE

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from service.commands import exit_codes
+from service import exit_codes
 from service.commands.arguments import Queue, given, object_of
 from service.commands.completion import job_types
 from service.commands.completion import schedules as schedule_names

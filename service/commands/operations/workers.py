@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.commands import exit_codes
+from service import exit_codes
 from service.commands.completion import workers as worker_ids
 from service.commands.connection import Api, connected, place
 from service.commands.jobs.actions import each
