@@ -23,8 +23,8 @@ from redis.exceptions import TimeoutError as RedisTimeout
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid
 from service.environment import sentence as with_full_stop
 from service.redis_url import address_of, kind_of
-from service.store.redis.connect import connect, each_master
-from service.store.redis.rights import try_rights
+from service.store.redis import keys
+from service.store.redis.connect import client_for, connect, each_master
 from service.store.redis.routing.layout import Layout, MasterDown, MasterUnknown
 
 #: The scripts need flags and functions of Redis 7.0.
@@ -162,7 +162,8 @@ def _of_reply(error: BaseException, url: str) -> ServerProblem | None:
             sentence = f"Redis at {address} rejected the user name or password: {word}"
         case NoPermissionError():
             summary = "its user lacks a permission"
-            sentence = f"The user of Redis at {address} lacks a permission: {word}"
+            hint = "docs/how-to/set-up-redis.md lists what it needs"
+            sentence = f"The user of Redis at {address} lacks a permission: {word}; {hint}"
         case MasterUnknown():
             summary, sentence = (
                 "its master is unknown",
@@ -237,7 +238,7 @@ async def check_server(url: str, *, patient: bool, namespace: str = "", access: 
     try:
         problem = await find_problem(redis, url)
         if problem is None and namespace:
-            await try_rights(redis, namespace, access=access)
+            await _try_rights(redis, namespace, access=access)
     except (RedisError, OSError) as error:
         problem = diagnose(error, url)
     finally:
@@ -249,3 +250,19 @@ async def check_server(url: str, *, patient: bool, namespace: str = "", access: 
     if not patient:
         raise BackendUnavailable(with_full_stop(f"TRIAGE_REDIS_URL: {problem.sentence}"))
     return problem.sentence
+
+
+async def _try_rights(redis: Redis, namespace: str, *, access: bool) -> None:
+    """Try the keys, scripts and channels of a namespace, and with `access` the keys of API keys.
+
+    Otherwise each call would fail as if Redis were unavailable. Raises NoPermissionError, and errors of the
+    connection.
+    """
+    prefix = keys.prefix(namespace)
+    client: Any = client_for(redis, prefix)
+    await client.exists(f"{prefix}queues")
+    await client.eval("return 1", 1, f"{prefix}queues")
+    await client.publish(f"{prefix}check", "")
+    if access:
+        name = f"{keys.ACCESS_PREFIX}keys"
+        await cast(Any, client_for(redis, name)).exists(name)
