@@ -29,11 +29,17 @@ from service.store.jobs import Submission
 from service.store.namespace import Namespace
 from service.store.redis import keys
 
-#: A process settles for this time: registrations and first checks are over.
-SETTLE_SECONDS = 25.0
 #: Lines of the table of commands.
 ROWS = 12
 DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """In seconds: how long a process may settle, and how long it is then measured."""
+
+    settle: float
+    measure: float
 
 
 @dataclass(slots=True)
@@ -55,13 +61,13 @@ class Cost:
             print(f"    {sent / self.seconds / count:.4f} {name}")
 
 
-async def measure(redis: Any, pid: int, start_seconds: float, seconds: float) -> Cost:
-    await asyncio.sleep(SETTLE_SECONDS)
+async def measure(redis: Any, pid: int, start_seconds: float, duration: Duration) -> Cost:
+    await asyncio.sleep(duration.settle)
     own, server, began = cpu_seconds(pid), await redis_cpu_seconds(redis), time.monotonic()
     commands: Counter[str] = Counter()
     async with redis.monitor() as monitor:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(duration.measure):
                 async for command in monitor.listen():
                     if command["client_type"] != "lua" and (name := _name(command["command"])):
                         commands[name] += 1
@@ -71,7 +77,7 @@ async def measure(redis: Any, pid: int, start_seconds: float, seconds: float) ->
 
 
 def _name(command: str) -> str:
-    """The command and its function, or its key without the namespace; empty for those of this measurement."""
+    """The command and its function, or its key without the namespace; empty for what this sends."""
     word, *arguments = command.split()
     if word.upper() in {"INFO", "MONITOR"}:
         return ""
@@ -80,7 +86,7 @@ def _name(command: str) -> str:
     return f"{word.upper()} {re.sub(r'^triage:{[^}]*}:', '', arguments[0])}"
 
 
-async def worker(server: Server, names: list[str], seconds: float) -> Cost:
+async def worker(server: Server, names: list[str], duration: Duration) -> Cost:
     stores = [Namespace(server.redis, name, DAY_MS) for name in names]
     for number, store in enumerate(stores):
         await store.jobs.submit_batch([Submission(f"job_{number}", JobSpec("noop", b"{}"))])
@@ -101,10 +107,10 @@ async def worker(server: Server, names: list[str], seconds: float) -> Cost:
         BENCH_OUT=str(server.directory / "notes"),
     ) as running:
         ready = await until(served, 300, pause=0.05)
-        return await measure(server.redis, running.pid, ready - began, seconds)
+        return await measure(server.redis, running.pid, ready - began, duration)
 
 
-async def api(server: Server, names: list[str], seconds: float) -> Cost:
+async def api(server: Server, names: list[str], duration: Duration) -> Cost:
     port, access = free_port(), AccessKeys(server.redis)
     texts = [f"triage_{secrets.token_urlsafe(32)}" for _ in names]
     for number, (name, text) in enumerate(zip(names, texts, strict=True)):
@@ -127,24 +133,27 @@ async def api(server: Server, names: list[str], seconds: float) -> Cost:
         for text in texts:
             response = await client.get("/v1/queues", headers={"Authorization": f"Bearer {text}"})
             response.raise_for_status()
-        return await measure(server.redis, running.pid, ready - began, seconds)
+        return await measure(server.redis, running.pid, ready - began, duration)
 
 
-async def run(counts: list[int], seconds: float) -> None:
+async def run(counts: list[int], duration: Duration) -> None:
     async with Bench() as bench:
         for count in counts:
             async with bench.server() as server:
                 names = [f"idle-{number}" for number in range(count)]
                 for name, cost in (("worker", worker), ("api", api)):
-                    (await cost(server, names, seconds)).show(name, count)
+                    (await cost(server, names, duration)).show(name, count)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--counts", default="1,10,50,200", help="numbers of namespaces")
-    parser.add_argument("--seconds", type=float, default=65.0, help="how long to measure each process")
+    # Until the minutes in which the jobs ran are stored and summed up.
+    parser.add_argument("--settle", type=float, default=330.0, help="seconds before each measurement")
+    parser.add_argument("--seconds", type=float, default=120.0, help="how long to measure each process")
     given = parser.parse_args()
-    asyncio.run(run([int(count) for count in given.counts.split(",")], given.seconds))
+    duration = Duration(given.settle, given.seconds)
+    asyncio.run(run([int(count) for count in given.counts.split(",")], duration))
 
 
 if __name__ == "__main__":

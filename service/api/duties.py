@@ -10,7 +10,7 @@ from service.store.namespace import DueWork
 REST = 20.0
 #: Rests differ by this part, so that the heartbeats of many namespaces spread.
 JITTER = 0.3
-#: How long after a request a namespace does not rest, in seconds: a request may submit jobs until its end.
+#: How long after a request a namespace does not rest, in seconds: a long request may still submit jobs.
 AWAKE = 30.0
 
 

@@ -40,8 +40,8 @@ from service.store.workers import WorkerRegistry
 class DueWork:
     """What there is to do in a namespace."""
 
-    #: Seconds until something may happen without a new request; 0 = something is going on, None = no job
-    #: and no schedule waits.
+    #: Seconds until something may happen without a new request; 0 = something happens now, None = no job and
+    #: no schedule waits.
     rest: float | None
     #: Tasks of flows and fan-outs.
     tasks: bool
@@ -97,7 +97,7 @@ class Namespace:
     async def api_heartbeat(self, lease_ms: int, away_ms: int = 0) -> DueWork:
         """Record that Redis is reachable and wake workers for queued jobs.
 
-        Call it several times per lease while something is going on. `away_ms`: how long this process could
+        Call it several times per lease while something happens. `away_ms`: how long this process could
         not reach Redis before this call.
         """
         reply = await self.scripts.run("api_heartbeat", [lease_ms, away_ms])

@@ -108,9 +108,7 @@ async def test_a_request_ends_the_rest(resting: Minutes, store: Namespace) -> No
     assert await heartbeats(resting, name, 10, store.scripts.redis) == 10
 
 
-async def test_a_namespace_does_not_rest_while_something_is_going_on(
-    resting: Minutes, store: Namespace
-) -> None:
+async def test_a_namespace_does_not_rest_while_something_happens(resting: Minutes, store: Namespace) -> None:
     queued, running, done = list(resting.states)[:3]
     for name in (queued, running, done):
         await submit(resting.store(name))
@@ -122,7 +120,7 @@ async def test_a_namespace_does_not_rest_while_something_is_going_on(
     counts = [await heartbeats(resting, name, 10, store.scripts.redis) for name in (queued, running, done)]
     assert counts[:2] == [10, 10]
     assert counts[2] <= 1
-    # The heartbeat wakes a worker again for a job that nobody has claimed.
+    # The heartbeat wakes a worker again for a job that no worker has claimed.
     wake = f"{resting.store(queued).scripts.prefix}wake:*"
     assert len(await store.scripts.redis.keys(wake)) == 1
 
@@ -146,7 +144,7 @@ async def test_a_rest_ends_when_a_job_is_due_or_a_schedule_fires(resting: Minute
 async def test_the_namespace_of_the_process_does_not_rest(
     resting: Minutes, store: Namespace, namespace: str
 ) -> None:
-    """Clients may submit there without an API, and then nobody else wakes a second worker."""
+    """Clients may submit there without an API, and then no other process wakes a second worker."""
     resting.add(namespace)
     await resting.pass_(2 * AWAKE)
     assert await heartbeats(resting, namespace, 10, store.scripts.redis) == 10

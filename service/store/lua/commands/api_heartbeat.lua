@@ -4,9 +4,9 @@
 -- knows of the job.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] lease (ms)   ARGV[3] how long the caller could not reach Redis (ms)
--- Returns {ms until something may happen without a new request, 0 = something is going on, -1 = nothing is planned;
---   number of unfinished tasks; 1 if a bulk action or its record is due; 1 if a group's retention is over or an open
---   fan-out is abandoned; age of the oldest flow that is not committed (ms) or -1}
+-- Returns {ms until something may happen without a new request, 0 = something happens now, -1 = nothing is planned;
+--   number of unfinished tasks; 1 if a bulk action or its record is due; 1 if the retention of a group or the time of
+--   an open fan-out has ended; age of the oldest flow that is not committed (ms) or -1}
 -- Uses: keys, clock, outage_guard, wake_workers
 local P, now = keys.prefix, clock.now
 outage_guard.note_reachable(tonumber(ARGV[2]), tonumber(ARGV[3]))

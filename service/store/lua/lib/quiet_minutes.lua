@@ -28,7 +28,7 @@ local function hour_waits(minute)
     key_of('stats_minutes', hour - 4)) > 0
 end
 
--- Whether the four minutes before this one are like it, so that their sum is, too.
+-- Whether the four minutes before this one are the same: then so is the sum of all five.
 local function five_is_like(minute, packed)
   local hour = key_of('stats_minutes', math.floor(minute / 60))
   local before = redis.call('HMGET', hour, minute - 4, minute - 3, minute - 2, minute - 1)
