@@ -12,18 +12,10 @@ from service.store.tenants.tenants import Tenants
 from tests.support.eventually import eventually
 from tests.support.factories import submit
 from tests.workers.several import Space, name, names, reached, registered
-from tests.workers.tenants import STARTED, gate, serving
+from tests.workers.tenants import STARTED, gate, serving, started
 from workers.namespaces import served_namespaces
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("collect_as_always")]
-
-
-async def started(count: int) -> Counter[str]:
-    def there() -> Counter[str]:
-        assert len(STARTED) == count, STARTED
-        return Counter(STARTED)
-
-    return await eventually(there, 30)
 
 
 async def test_handlers_submit_to_the_namespace_of_their_job(redis_url: str, space: Space) -> None:
