@@ -112,6 +112,7 @@ fuzz: setup ## Fuzz every operation for FUZZ_SECONDS (default 1800): no 5xx, not
 chaos: setup ## Long forms of the random tests: lives of jobs, keys, limits and flows; faults for NEMESIS_SECONDS (600)
 	@JOB_LIVES=1000 UNIQUE_LIVES=1000 LIMIT_LIVES=1000 FLOW_GRAPHS=2000 $(BIN)/python -m pytest --timeout 3600 \
 		tests/store/test_state_machine.py tests/store/test_unique_machine.py tests/store/test_limit_model.py tests/store/test_flow_model.py
+	@WORKER_KILLS=$${WORKER_KILLS:-1000} $(BIN)/python -m pytest -s --timeout 7200 tests/faults/test_kills.py
 	@AUDIT_CHURN_SECONDS=$${AUDIT_CHURN_SECONDS:-600} $(BIN)/python -m pytest --timeout 3600 tests/audit/test_churn.py
 	@$(BIN)/python -m pytest -m long --timeout 3600 tests
 	@NEMESIS_SECONDS=$${NEMESIS_SECONDS:-600} NEMESIS_SERVER=$${NEMESIS_SERVER:-server,sentinel,cluster} \

@@ -17,7 +17,7 @@ OPTIONS = ("--auto-aof-rewrite-percentage", "0")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A Valkey whose append-only file is synced every second, with a client and a folder for notes."""
+    """A Valkey with an append-only file, with a client and a folder for notes."""
 
     url: str
     redis: Any
@@ -27,8 +27,12 @@ class Server:
 class Bench:
     """Servers for measurements, which stop at the end of the block."""
 
-    def __init__(self, directory: Path | None = None, binary: Path | None = None) -> None:
+    def __init__(
+        self, directory: Path | None = None, binary: Path | None = None, fsync: str = "everysec"
+    ) -> None:
+        """`fsync`: when the append-only file is synced, as in Redis's `appendfsync`."""
         self._directory, self._binary = directory, binary
+        self._options = (*OPTIONS, "--appendfsync", fsync)
         self._kept: dict[str, Any] = {}
         self._stack = contextlib.AsyncExitStack()
         self._root = Path()
@@ -47,7 +51,7 @@ class Bench:
         """An empty server for one measurement."""
         self._servers += 1
         directory = self._root / str(self._servers)
-        with EmbeddedServer(directory, self._binary, OPTIONS) as server:
+        with EmbeddedServer(directory, self._binary, self._options) as server:
             redis = connect(server.url, socket_timeout=60)
             try:
                 yield Server(server.url, redis, directory)

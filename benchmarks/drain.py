@@ -10,8 +10,8 @@ from benchmarks.rows.drain import JOBS, drain
 from benchmarks.systems.triage import Triage
 
 
-async def run(jobs: int, rounds: int) -> None:
-    async with Bench() as bench:
+async def run(jobs: int, rounds: int, fsync: str) -> None:
+    async with Bench(fsync=fsync) as bench:
         figures = [await drain(bench, Triage, jobs) for _ in range(rounds)]
     for each in figures:
         print(f"{each.figure:,.0f}/s; CPU us/job: " + _listed(each.cpu_us))
@@ -28,8 +28,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=JOBS)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--fsync", choices=("everysec", "always", "no"), default="everysec")
     given = parser.parse_args()
-    asyncio.run(run(given.jobs, given.rounds))
+    asyncio.run(run(given.jobs, given.rounds, given.fsync))
 
 
 if __name__ == "__main__":

@@ -82,15 +82,15 @@ def api(
     ] = None,
 ) -> None:
     """Serve the API."""
-    from service.settings import load_settings, warn_of_ignored_variables
+    from service.settings import load_settings, need_redis, warn_of_ignored_variables
     from service.telemetry.logs import configure_logs
     from service.telemetry.tracer import configure_tracing
 
     settings = load_settings()
+    need_redis(settings)
     configure_logs(settings.log_level, settings.log_format)
     warn_of_ignored_variables()
     configure_tracing("triage-api")
-    _need_redis(settings.redis_url)
     if (number := processes or settings.api_processes) > 1:
         from service.api.processes.supervisor import serve as supervise
 
@@ -126,7 +126,7 @@ def check(
 ) -> None:
     """Validate the configuration and the handlers, then exit."""
     from service.environment import search_current_folder
-    from service.settings import ignored_variables, load_settings
+    from service.settings import ignored_variables, load_settings, need_redis
     from workers.arq.settings import name_ignored, worker_settings
     from workers.handling.registry import Registry
 
@@ -139,20 +139,15 @@ def check(
         )
     if connect:
         from service.store.redis.server_check import check_server
+        from service.telemetry.logs import warnings_to_stderr
 
-        _need_redis(settings.redis_url)
-        asyncio.run(check_server(settings.redis_url, patient=False))
+        warnings_to_stderr()
+        need_redis(settings)
+        asyncio.run(check_server(settings.redis_url, patient=False, namespace=settings.namespace))
     registry = Registry.load(settings.handler_paths)
     for sentence in name_ignored(worker_settings(settings, registry.settings), registry.settings):
         typer.echo(f"Not supported: {sentence}", err=True)
     typer.echo(f"The configuration is valid: {len(registry.handlers)} job types.")
-
-
-def _need_redis(url: str) -> None:
-    if not url:
-        raise ConfigurationInvalid(
-            "TRIAGE_REDIS_URL: required here; only `triage dev` starts an embedded server."
-        )
 
 
 def add_commands(only: str | None = None) -> None:

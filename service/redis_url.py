@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 Kind = Literal["server", "sentinel", "cluster"]
 Address = tuple[str, int]
@@ -179,6 +179,31 @@ def _check_options(query: str, scheme: str) -> None:
         elif name not in _OPTIONS:
             known = ", ".join((*_OPTIONS, *_SENTINEL_OPTIONS, *_TLS_FILES, *_TLS_OPTIONS))
             raise ValueError(f"has an unknown option; the options are {known}")
+
+
+def with_passwords(url: str, password: str, sentinel_password: str) -> str:
+    """A valid URL with passwords that come from elsewhere. Raises ValueError if it has others."""
+    scheme, _, rest = url.partition("://")
+    location, _, query = rest.partition("?")
+    authority, slash, path = location.partition("/")
+    user, _, hosts = authority.rpartition("@")
+    options = parse_qsl(query, keep_blank_values=True)
+    if password:
+        name, colon, own = user.partition(":")
+        if (colon and unquote(own) != password) or "password" in dict(options):
+            raise ValueError("has a password, but TRIAGE_REDIS_PASSWORD is set as well: unset one of them")
+        user = f"{name}:{quote(password, safe='')}"
+    if sentinel_password:
+        if _SCHEMES[scheme][0] != "sentinel":
+            raise ValueError("is not redis+sentinel://, but TRIAGE_REDIS_SENTINEL_PASSWORD is set")
+        if dict(options).get("sentinel_password", sentinel_password) != sentinel_password:
+            raise ValueError(
+                "has sentinel_password, but TRIAGE_REDIS_SENTINEL_PASSWORD is set as well: unset one of them"
+            )
+        if "sentinel_password" not in dict(options):
+            query += f"{'&' if query else ''}sentinel_password={quote(sentinel_password, safe='')}"
+    authority = f"{user}@{hosts}" if user else hosts
+    return f"{scheme}://{authority}{slash}{path}" + (f"?{query}" if query else "")
 
 
 def address_of(url: str) -> str:

@@ -13,7 +13,7 @@ from service.addresses import check_jwks_url, is_loopback
 from service.domain.errors import ConfigurationInvalid
 from service.domain.phrases import phrase
 from service.environment import PREFIX, sentence, unknown_settings
-from service.redis_url import check_redis_url
+from service.redis_settings import RedisSettings
 from service.service_links import service_links, without_service_links
 from service.work_settings import WorkSettings
 
@@ -23,16 +23,11 @@ log = structlog.get_logger("triage.settings")
 HTTP_REQUEST = "workers.http.http_request"
 
 
-class Settings(WorkSettings):
+class Settings(WorkSettings, RedisSettings):
     """Each field is a variable, and its description, with the unit, a row of docs/reference/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
 
-    redis_url: str = Field(
-        default="",
-        repr=False,
-        description="URL of Redis, its Sentinels or a cluster. Empty: embedded server, only in `triage dev`.",
-    )
     host: str = Field(default="127.0.0.1", description="Address on which the API listens.")
     port: int = Field(default=8080, ge=0, le=65535, description="API port; 0 picks and prints a free one.")
     api_processes: int = Field(
@@ -58,9 +53,6 @@ class Settings(WorkSettings):
         ge=0.5,
         le=3600,
         description="Lease of a running job, in seconds. The worker renews it at a third of that.",
-    )
-    replication_seconds: float = Field(
-        default=0.5, ge=0.01, le=10, description="Longest wait for a replica of Redis, in seconds."
     )
     drain_seconds: float = Field(
         default=30, ge=0, le=86_400, description="How long running jobs may continue at shutdown, in seconds."
@@ -186,14 +178,6 @@ class Settings(WorkSettings):
         default=Path(".triage"), description="Where `triage dev` keeps the data of the embedded server."
     )
 
-    @field_validator("redis_url")
-    @classmethod
-    def _redis_url_is_one(cls, value: str) -> str:
-        # Secrets from files often end with a line break.
-        if url := value.strip():
-            check_redis_url(url)
-        return url
-
     @field_validator("jwt_jwks_url")
     @classmethod
     def _keys_come_safely(cls, value: str) -> str:
@@ -255,12 +239,21 @@ def load_settings() -> Settings:
         settings = Settings()
     except ValidationError as error:
         for row in error.errors():
-            name = PREFIX + str(row["loc"][0]).upper() if row["loc"] else "settings"
-            problems.append(sentence(f"{name}: {phrase(row)}"))
+            # A rule about several settings names them.
+            name = f"{PREFIX}{str(row['loc'][0]).upper()}: " if row["loc"] else ""
+            problems.append(sentence(name + phrase(row)))
         settings = None
     if settings is None or problems:
         raise ConfigurationInvalid("\n".join(problems))
     return settings
+
+
+def need_redis(settings: Settings) -> None:
+    """Raises ConfigurationInvalid without a URL."""
+    if not settings.redis_url:
+        raise ConfigurationInvalid(
+            "TRIAGE_REDIS_URL: required here; only `triage dev` starts an embedded server."
+        )
 
 
 def ignored_variables() -> list[str]:

@@ -12,6 +12,7 @@ from service.api.responses.problem_pages import problem_pages
 from service.api.responses.problems import BY_STATUS, CODES, STATUS, UNEXPECTED
 from service.cli import add_commands, app
 from service.domain.states import ARRIVALS, FINISHED, MOVES, State
+from service.redis_settings import RedisSettings
 from service.settings import PREFIX, Settings
 from service.store.redis.keys import CATALOGUE
 
@@ -34,9 +35,11 @@ def item(text: str) -> list[str]:
 
 def settings() -> list[str]:
     lines: list[str] = []
-    # The fields of its parts come last.
-    fields = sorted(Settings.model_fields.items(), key=lambda row: row[0] not in Settings.__annotations__)
-    for name, field in fields:
+    # Redis comes first, with its URL, and the fields of other parts last.
+    first = {"redis_url": "", **RedisSettings.__annotations__}
+    names = dict.fromkeys([*first, *Settings.__annotations__, *Settings.model_fields])
+    for name in (name for name in names if name in Settings.model_fields):
+        field = Settings.model_fields[name]
         default = field.get_default()
         shown = str(default).lower() if isinstance(default, bool) else str(default)
         default = "" if shown in ("", "**********") else f" (default `{shown}`)"

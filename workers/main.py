@@ -10,7 +10,7 @@ from workers import own_service as own_service  # Before anything imports `servi
 
 # isort: split
 from service.domain.errors import ConfigurationInvalid
-from service.settings import load_settings, warn_of_ignored_variables
+from service.settings import load_settings, need_redis, warn_of_ignored_variables
 from service.store.redis.server_check import check_server
 from service.telemetry.logs import configure_logs
 from service.telemetry.tracer import configure_tracing
@@ -53,9 +53,11 @@ def main() -> None:
     """Run one worker; exit with 78 if the configuration is invalid."""
     try:
         settings = load_settings()
-        if settings.redis_url:
-            # Temporary problems do not end up here: the worker logs them and waits.
-            asyncio.run(check_server(settings.redis_url, patient=True))
+        need_redis(settings)
+        configure_logs(settings.log_level, settings.log_format)
+        # Temporary problems do not end up here: the worker logs them and waits.
+        names = [*settings.namespace_weights.names, ""]
+        asyncio.run(check_server(settings.redis_url, patient=True, namespace=names[0]))
         worker = ProcessWorker(settings=settings)
         worker.run()
     except ConfigurationInvalid as error:

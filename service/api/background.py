@@ -56,10 +56,17 @@ def duties(app_state: AppState) -> list[Coroutine[Any, Any, None]]:
 
 async def watch_memory(app_state: AppState) -> None:
     """Check the memory of Redis, which all namespaces share."""
+    failed = False
     while True:
-        # The heartbeat reports that Redis is unavailable.
-        with contextlib.suppress(TriageError):
-            await app_state.memory.refresh()
+        try:
+            # The heartbeat reports that Redis is unavailable.
+            with contextlib.suppress(TriageError):
+                await app_state.memory.refresh()
+            failed = False
+        except Exception as error:
+            if not failed:
+                log.error("duty_failed", duty="watch_memory", exc_info=error)
+            failed = True
         await asyncio.sleep(MEMORY)
 
 
@@ -129,10 +136,13 @@ async def repeat(
             try:
                 sooner = await duty(namespace_state)
                 wait = wait if sooner is None else min(wait, sooner)
-            except TriageError as caught:
+            except Exception as caught:
+                # A bug, or data that it cannot read, must not end a duty: nobody would notice.
                 error = caught
-        if error is not None and not failed:
+        if not failed and isinstance(error, TriageError):
             log.warning("duty_failed", duty=name, code=error.code)
+        elif not failed and error is not None:
+            log.error("duty_failed", duty=name, exc_info=error)
         failed = error is not None
         if found is None:
             await asyncio.sleep(wait)

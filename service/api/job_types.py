@@ -9,7 +9,7 @@ import structlog
 from service.api.payload_schemas import PayloadSchema
 from service.clock import Clock
 from service.domain.catalogue import JobType
-from service.domain.errors import PayloadInvalid, TriageError
+from service.domain.errors import BackendUnavailable, PayloadInvalid, TriageError
 from service.domain.similar import did_you_mean
 from service.domain.tenant import NO_POLICY, Tenant
 from service.store.queues.queues import Queues
@@ -56,6 +56,8 @@ class KnownTypes:
         self._schemas: dict[str, tuple[Any, PayloadSchema]] = {}
         self._read_at = self._fresh_until = self._usable_until = 0.0
         self._refreshing: asyncio.Task[None] | None = None
+        #: Why nothing has been read yet.
+        self._unread: TriageError | None = BackendUnavailable()
 
     @property
     def fresh(self) -> bool:
@@ -65,7 +67,9 @@ class KnownTypes:
     async def load(self) -> None:
         """Keep the cache at most a second old.
 
-        Waits only briefly: Redis may be unavailable, and an old schema is better than none.
+        Waits only briefly: Redis may be unavailable, and an old schema is better than none. Raises the error
+        of the first read until one succeeds: without it, a submission would lack the defaults of its queue, a
+        response the redactions of its namespace.
         """
         if self.fresh:
             return
@@ -73,6 +77,8 @@ class KnownTypes:
             self._refreshing = asyncio.create_task(self._refresh())
         if self._clock.monotonic() >= self._usable_until:
             await asyncio.wait({self._refreshing}, timeout=LONGEST_WAIT)
+        if self._unread is not None:
+            raise type(self._unread)(self._unread.message)
 
     async def close(self) -> None:
         """End a refresh in progress, which would otherwise reconnect to Redis after the pool has closed."""
@@ -146,7 +152,10 @@ class KnownTypes:
             tenant = await self._record()
         except TriageError as error:
             log.info("job_types_not_read", code=error.code)
+            if self._unread is not None:
+                self._unread = error
             return
+        self._unread = None
         self.policy = NO_POLICY if tenant is None else tenant.policy
         self._types = {job_type.name: job_type for job_type in published if job_type.name in known}
         self._sentences.clear()

@@ -88,5 +88,6 @@ def serve(settings: Settings) -> None:
 
 def wait_for_redis(settings: Settings) -> None:
     """Wait while the server starts. Raises ConfigurationInvalid for one with unsuitable settings."""
-    if (problem := asyncio.run(check_server(settings.redis_url, patient=True))) is not None:
+    check = check_server(settings.redis_url, patient=True, namespace=settings.namespace, access=True)
+    if (problem := asyncio.run(check)) is not None:
         log.warning("redis_not_usable", problem=problem)

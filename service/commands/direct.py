@@ -10,6 +10,7 @@ from service.settings import load_settings
 from service.store.redis.connect import RedisClient, connect
 from service.store.redis.embedded import EmbeddedServer
 from service.store.redis.server_check import check_server
+from service.telemetry.logs import warnings_to_stderr
 
 Result = TypeVar("Result")
 
@@ -28,6 +29,7 @@ def with_redis(
     use: Callable[[RedisClient], Awaitable[Result]], expected: tuple[type[TriageError], ...]
 ) -> Result:
     """Raises ConfigurationInvalid, BackendUnavailable, and the `expected` errors of `use`."""
+    warnings_to_stderr()
     settings = load_settings()
     url = settings.redis_url or EmbeddedServer(settings.data_dir).url
 

@@ -2,23 +2,28 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import orjson
 import typer
 
+from service.commands.access.policies import (
+    QuotaOption,
+    RedactOption,
+    RetentionOption,
+    read_pointers,
+    read_quotas,
+    read_retention,
+)  # fmt: skip
 from service.commands.direct import with_redis
 from service.commands.tables import print_table, table_of
 from service.domain.errors import NamespaceExists, NamespaceNotEmpty, NotFound, VersionMismatch
-from service.domain.tenant import DEFAULTS, MOST, NAMESPACE_PATTERN, QUOTAS, Policy, Tenant, Usage
+from service.domain.tenant import DEFAULTS, NAMESPACE_PATTERN, QUOTAS, Policy, Tenant, Usage
 from service.store.tenants.tenants import Tenants
 
 app = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-QuotaOption = Annotated[
-    list[str] | None,
-    typer.Option("--quota", help=f"NAME=NUMBER or NAME=none; repeatable. Names: {', '.join(QUOTAS)}."),
-]
 Result = TypeVar("Result")
 _EXPECTED = (NamespaceExists, NamespaceNotEmpty, NotFound, VersionMismatch)
 
@@ -27,6 +32,8 @@ _EXPECTED = (NamespaceExists, NamespaceNotEmpty, NotFound, VersionMismatch)
 def create(
     name: str,
     quota: QuotaOption = None,
+    retention: RetentionOption = None,
+    redact: RedactOption = None,
     description: Annotated[str, typer.Option(help="A note, such as the tenant's name.")] = "",
     json: Json = False,
 ) -> None:
@@ -34,7 +41,7 @@ def create(
     if not re.fullmatch(NAMESPACE_PATTERN, name):
         message = "use 1 to 64 letters, digits and . _ -, beginning with a letter or digit"
         raise typer.BadParameter(f"invalid namespace {name!r}: {message}", param_hint="NAME")
-    policy = Policy({**DEFAULTS, **_quotas(quota or [])})
+    policy = Policy({**DEFAULTS, **read_quotas(quota)}, read_retention(retention), read_pointers(redact))
     _show(*_run(lambda tenants: _created(tenants, name, policy, description)), json)
 
 
@@ -65,17 +72,56 @@ def describe(name: str, json: Json = False) -> None:
 
 
 @app.command(name="set")
-def set_quotas(name: str, quota: QuotaOption = None, json: Json = False) -> None:
-    """Change quotas of a namespace."""
-    quotas = _quotas(quota or [])
-    if not quotas:
-        raise typer.BadParameter("give at least one quota", param_hint="--quota")
-    _show(*_run(lambda tenants: _changed(tenants, name, quotas)), json)
+def change(
+    name: str,
+    quota: QuotaOption = None,
+    retention: RetentionOption = None,
+    redact: RedactOption = None,
+    json: Json = False,
+) -> None:
+    """Change quotas, the retention or the redaction of a namespace."""
+    if not (quota or redact or retention):
+        raise typer.BadParameter("give at least one of --quota, --retention-seconds and --redact")
+    quotas, seconds, pointers = read_quotas(quota), read_retention(retention), read_pointers(redact)
+
+    def changed(before: Policy) -> Policy:
+        return Policy(
+            {**before.quotas, **quotas},
+            seconds if retention else before.retention_seconds,
+            pointers if redact else before.redact,
+        )
+
+    _show(*_run(lambda tenants: _changed(tenants, name, changed)), json)
+
+
+@app.command()
+def apply(
+    file: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, allow_dash=True, help="YAML or JSON; - reads stdin."),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
+) -> None:
+    """Create the namespaces of a file, and make those that exist what it says.
+
+    A quota that the file does not name has its default. Other namespaces do not change.
+    """
+    from service.commands.access.namespace_file import apply, read_file
+
+    wanted = read_file(file)
+
+    async def all_of_them(tenants: Tenants) -> None:
+        for namespace in wanted:
+            result, differences = await apply(tenants, namespace, dry_run=dry_run)
+            changes = f": {', '.join(differences)}" if differences else ""
+            typer.echo(f"{namespace.name} {'would be ' if dry_run else ''}{result}{changes}")
+
+    _run(all_of_them)
 
 
 @app.command()
 def delete(name: str) -> None:
-    """Delete an empty namespace with its quotas, and revoke its API keys."""
+    """Delete an empty namespace with its quotas and webhooks, and revoke its API keys."""
     _run(lambda tenants: tenants.delete(name))
     typer.echo(f"Deleted {name}.")
 
@@ -90,10 +136,11 @@ async def _described(tenants: Tenants, name: str) -> tuple[Tenant, Usage | None]
     return await tenants.get(name), await tenants.usage(name)
 
 
-async def _changed(tenants: Tenants, name: str, quotas: dict[str, int | None]) -> tuple[Tenant, Usage | None]:
+async def _changed(
+    tenants: Tenants, name: str, change: Callable[[Policy], Policy]
+) -> tuple[Tenant, Usage | None]:
     before = await tenants.get(name)
-    policy = Policy({**before.policy.quotas, **quotas}, before.policy.retention_seconds, before.policy.redact)
-    return await tenants.change(before, policy, before.description), await tenants.usage(name)
+    return await tenants.change(before, change(before.policy), before.description), await tenants.usage(name)
 
 
 async def _all(tenants: Tenants) -> list[tuple[Tenant, Usage | None]]:
@@ -104,20 +151,6 @@ async def _all(tenants: Tenants) -> list[tuple[Tenant, Usage | None]]:
         found += [(tenant, await tenants.usage(tenant.name)) for tenant in page]
         if cursor is None:
             return found
-
-
-def _quotas(texts: list[str]) -> dict[str, int | None]:
-    found: dict[str, int | None] = {}
-    for text in texts:
-        name, _, number = text.partition("=")
-        if name not in QUOTAS:
-            message = f"unknown quota {name!r}: use one of {', '.join(QUOTAS)}"
-            raise typer.BadParameter(message, param_hint="--quota")
-        if number != "none" and not (number.isdecimal() and int(number) <= MOST):
-            message = f"invalid quota {text!r}: write {name}=NUMBER, or {name}=none for no limit"
-            raise typer.BadParameter(message, param_hint="--quota")
-        found[name] = None if number == "none" else int(number)
-    return found
 
 
 def _row(tenant: Tenant, usage: Usage | None) -> dict[str, Any]:
@@ -151,6 +184,10 @@ def _show(tenant: Tenant, usage: Usage | None, json: bool) -> None:
             name, "none" if limit is None else f"{limit:,}", f"{used[name]:,}" if name in used else "-"
         )
     print_table(table)
+    if (seconds := tenant.policy.retention_seconds) is not None:
+        typer.echo(f"Retention: {seconds:g} s")
+    if tenant.policy.redact:
+        typer.echo(f"Redacted: {' '.join(tenant.policy.redact)}")
 
 
 def _run(use: Callable[[Tenants], Awaitable[Result]]) -> Result:

@@ -68,6 +68,16 @@ def configure_logs(level: Level = "info", format: Format = "json") -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
+def warnings_to_stderr() -> None:
+    """For commands, whose standard output is for programs; entry points of processes configure all logs."""
+    if not structlog.is_configured():
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger("warning"),
+            # Without a cache, so that it is the present stream.
+            logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        )
+
+
 def as_text(logger: Any, method: str, line: Line) -> str:
     """A line for developers on their own machine, followed by the traceback, if any."""
     time, level, event = line.pop("timestamp", ""), line.pop("level", ""), line.pop("event", "")

@@ -1,9 +1,12 @@
 """The last audit over HTTP, and requesting one."""
 
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from service.domain.audit import AuditState
+from service.store.audit.audits import Audits
 from service.store.namespace import Namespace
 from tests.api.client import Api
 from tests.audit.auditing import audit
@@ -31,6 +34,17 @@ async def test_the_report_of_the_last_audit(api: Api, store: Namespace) -> None:
     (finding,) = report["findings"]
     assert finding.pop("detail").startswith("the job is queued")
     assert finding == {**row, "key": "leases", "resource_id": id}
+
+
+async def test_a_request_has_its_time_even_if_a_worker_is_quicker(api: Api, store: Namespace) -> None:
+    async def begin_at_once(self: Audits) -> AuditState:
+        await audit(store)
+        return await state(self)
+
+    state = Audits.state
+    with mock.patch.object(Audits, "state", begin_at_once):
+        requested = (await api.http.post("/v1/audit")).json()
+    assert requested["requested_at"] <= requested["report"]["started_at"]
 
 
 async def test_metrics_say_when_it_was_completed_and_what_is_left(api: Api, store: Namespace) -> None:

@@ -203,3 +203,25 @@ async def test_submissions_at_the_same_time_share_one_wait(
         waits = client.info("commandstats")["cmdstat_wait"]["calls"] - before
     assert {response.status_code for response in responses} == {202}
     assert waits < 20
+
+
+async def test_the_installation_may_have_another_default(
+    store: Namespace, api: Api, cut_off: PortServer
+) -> None:
+    stored = {"defaults": {"durability": "stored"}}
+    assert (await api.http.patch("/v1/queues/quick", json=stored)).status_code == 200
+    options: Any = {"replication_seconds": 0.02, "durability": "replicated"}
+    safe = Api(store.scripts.redis, store.scripts.namespace, **options)
+    problem(await safe.http.post("/v1/jobs", json=JOB), 503, "not_replicated")
+    for body, headers in ((JOB, {"Durability": "stored"}), ({**JOB, "queue": "quick"}, {})):
+        assert (await safe.http.post("/v1/jobs", json=body, headers=headers)).status_code == 202
+    page = (await safe.http.get("/metrics")).text
+    assert 'triage_replicated_submissions_total{outcome="not_replicated"} 1.0' in page
+    await safe.close()
+
+
+async def test_metrics_show_the_replicas_and_what_they_confirm(api: Api) -> None:
+    assert (await api.http.post("/v1/jobs", json=JOB, headers=REPLICATED)).status_code == 202
+    page = (await api.http.get("/metrics")).text
+    assert 'triage_replicated_submissions_total{outcome="replicated"} 1.0' in page
+    assert "triage_redis_replicas 1.0" in page

@@ -75,7 +75,7 @@ async def test_an_attack_meets_a_bound_and_the_quiet_tenant_no_error(
     hostile, quiet = await prepare(redis, store.scripts.namespace)
     shared.http.headers.update(hostile)
     neighbour = httpx.AsyncClient(transport=shared.http._transport, base_url="http://triage", headers=quiet)
-    before, _ = await memory_use(redis)
+    [(before, _)] = (await memory_use(redis)).values()
     done = asyncio.Event()
 
     async def raid() -> Any:
@@ -87,7 +87,7 @@ async def test_an_attack_meets_a_bound_and_the_quiet_tenant_no_error(
     refusals, seen = await asyncio.gather(raid(), quiet_requests(neighbour, done))
     assert {status for status, _ in seen} <= {200, 202}
     assert refusal is None or refusals[refusal] > 0, refusals
-    after, _ = await memory_use(redis)
+    [(after, _)] = (await memory_use(redis)).values()
     assert after - before < MOST_GROWTH
     usage = await Tenants(redis).usage(f"{store.scripts.namespace}-attacker")
     assert usage is not None

@@ -11,7 +11,7 @@ from service.store.redis.connect import memory_use
 from service.store.tenants.tenants import Tenants
 from tests.api.client import Api, problem
 from tests.api.keys import authorization
-from tests.support.factories import OK, claim, finish, submit
+from tests.support.factories import HOPELESS, OK, claim, finish, submit
 
 
 @pytest.fixture
@@ -33,14 +33,20 @@ async def test_the_tenant_above_its_share_is_refused_first(guarded: Api, store: 
     while stored < 0.45 * used:
         await submit(tenant, payload=b'{"x":"' + b"y" * 60_000 + b'"}')
         stored += 60_000
-        used, _ = await memory_use(redis)
+        [(used, _)] = (await memory_use(redis)).values()
     await redis.config_set("maxmemory", round(used * 1.1))
     memory = guarded.app.state.app_state.memory
-    await memory.refresh()
     refused = await authorization(redis, large)
+    yearly = {"cron": "0 0 1 1 *", "job": {"name": "work"}}
+    await guarded.http.put("/v1/schedules/yearly", json=yearly, headers=refused)
+    dead = (await claim(tenant)).leases[0]
+    await finish(tenant, dead, HOPELESS)
+    await memory.refresh()
     for path, body in (
         ("/v1/jobs", {"name": "work"}),
         ("/v1/flows", {"name": "f", "jobs": {"a": {"job": {"name": "work"}}}}),
+        ("/v1/schedules/yearly/run-now", {}),
+        (f"/v1/jobs/{dead.job.id}/retry", {"payload": {"n": 1}}),
     ):
         document = problem(await guarded.http.post(path, json=body, headers=refused), 429, "quota_exceeded")
         assert document["quota"] == "memory_share"

@@ -96,7 +96,7 @@ async def shop(redis_url: str, namespace: str) -> AsyncIterator[Shop]:
 async def damage(shop: Shop, what: Damage) -> None:
     for command in what.commands:
         verb, key, *words = command.split(" ")
-        given = [shop.name(word) for word in words]
+        given = [shop.name(word).encode(errors="surrogateescape") for word in words]
         await shop.redis.execute_command(verb, shop.key(key), *given)
 
 

@@ -1,6 +1,7 @@
 """One process at a time audits a namespace, when it is due or requested, and only it corrects counters."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -85,6 +86,29 @@ async def test_a_worker_audits_when_it_is_asked_and_reports(store: Namespace) ->
     assert [line["kinds"] for line in lines if line["event"] == "audit_found"] == [["missing_entry"]]
     labels = {"kind": "missing_entry", "outcome": "repaired"}
     assert metrics.registry.get_sample_value("triage_audit_findings_total", labels) == 1
+
+
+async def test_a_worker_audits_one_namespace_at_a_time(store: Namespace) -> None:
+    """Otherwise a worker of fifty namespaces that are due at once uses five times the share of one audit."""
+    audits, metrics, auditing = {"": 0}, Metrics(), asyncio.Lock()
+    most: list[int] = []
+
+    async def pause(seconds: float, name: str) -> None:
+        audits[name] = 1
+        most.append(sum(audits.values()))
+        await no_pause(seconds)
+
+    async def audit_of(name: str) -> None:
+        other = Namespace(store.scripts.redis, f"{store.scripts.namespace}-{name}", 0)
+        await other.audits.request()
+        auditor = Auditor(
+            other.audits, 0, Terms(), IDS.new, metrics.audits, partial(pause, name=name), auditing=auditing
+        )
+        await auditor.audit()
+        audits[name] = 0
+
+    await asyncio.gather(*map(audit_of, "abc"))
+    assert set(most) == {1}
 
 
 async def test_without_scan_it_follows_the_indexes(store: Namespace) -> None:

@@ -10,7 +10,28 @@ ON: dict[str, Any] = {"enabled": True}
 EVERYTHING: dict[str, Any] = {
     "commonLabels": {"team": "orders"},
     "image": {"pullSecrets": ["registry"]},
-    "redis": {"existingSecret": "redis"},
+    "redis": {
+        "url": "rediss://redis:6380/0",
+        "username": "triage-api",
+        "password": {"existingSecret": "redis"},
+        "tls": {"existingSecret": "redis-tls", "clientCertificate": True},
+        "durability": "replicated",
+    },
+    "namespaces": {
+        "shop": {
+            "description": "The shop",
+            "quotas": {"jobs": 5_000_000, "streams": "none"},
+            "retentionSeconds": 8_640_000,
+            "redact": ["/card"],
+        },
+        "team-a": {},
+    },
+    "namespaceJob": {
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "a", "operator": "Exists"}],
+        "podAnnotations": {"sidecar.istio.io/inject": "false"},
+    },
+    "deploymentAnnotations": {"reloader.stakater.com/auto": "true"},
     "auth": {
         "jwt": {
             "issuer": "https://issuer.example.com/",
@@ -55,7 +76,12 @@ EVERYTHING: dict[str, Any] = {
             "drainSeconds": 600,
             "jobNamespace": "shop",
         },
-        "tenants": {"namespaces": {"shop": 3, "team-*": 1}},
+        "tenants": {"namespaces": {"shop": 3, "team-*": 1}, "redisUsername": "triage-worker"},
+        "two": {
+            "namespaces": {"shop": 3, "Blog_1": 1},
+            "queues": {"mail": 1, "*": 1},
+            "keda": {**ON, "namespaceSecrets": {"shop": "key-shop", "Blog_1": "key-blog"}},
+        },
         "spare": {
             "replicas": 0,
             "nodeSelector": {"disk": "ssd"},
@@ -71,7 +97,7 @@ EVERYTHING: dict[str, Any] = {
         "labels": {"release": "prometheus"},
         "serviceMonitor": ON,
         "podMonitor": ON,
-        "prometheusRule": ON,
+        "prometheusRule": {**ON, "runbookUrl": "https://docs.example.com/runbook/"},
     },
     "grafana": {"dashboard": ON},
     "networkPolicy": {
@@ -79,6 +105,7 @@ EVERYTHING: dict[str, Any] = {
         "apiFrom": [{"namespaceSelector": {}}],
         "redisTo": [{"ipBlock": {"cidr": "10.1.0.0/16"}}],
         "issuerTo": [{"ipBlock": {"cidr": "10.2.0.0/16"}}],
+        "apiEgress": [{"ports": [{"port": 4318}]}],
     },
 }
 
@@ -91,12 +118,25 @@ CASES: dict[str, dict[str, Any]] = {
     "secrets": {"redis": {"existingSecret": "redis", "existingSecretKey": "url"}},
     "Sentinels over TLS": {
         "redis": {
-            "url": "rediss+sentinel://s1:26379,s2:26379/mymaster/0?ssl_ca_certs=/etc/triage/redis-tls/ca.crt",
-            "tls": {"existingSecret": "redis-tls"},
+            "url": "rediss+sentinel://s1:26379,s2:26379,s3/mymaster/0?sentinel_username=watch",
+            "password": {"existingSecret": "redis", "sentinelKey": "sentinel-password"},
+            "tls": {"existingSecret": "redis-tls", "clientCertificate": True},
         },
-        "networkPolicy": {**ON, "sentinelPort": 26379},
+        "networkPolicy": ON,
+        "namespaces": {"acme": {}},
     },
-    "a cluster": {"redis": {"url": "redis+cluster://redis-0.redis:6379,redis-1.redis:6379"}},
+    "a cluster": {
+        "redis": {"url": "redis+cluster://redis-0.redis:6379,redis-1.redis:7000"},
+        "networkPolicy": ON,
+    },
+    "a cluster whose URL is a secret": {
+        "redis": {"existingSecret": "redis", "tls": {"existingSecret": "redis-tls"}},
+        "networkPolicy": {**ON, "redisPorts": [7000, 7001], "sentinelPorts": [26379]},
+    },
+    "users with their passwords": {
+        "redis": {"username": "api", "password": {"existingSecret": "users", "key": "api"}},
+        "workers": {"default": {"redisUsername": "worker", "redisSecretKey": "worker"}},
+    },
     "a Redis user for workers": {
         "redis": {"existingSecret": "redis", "existingSecretKey": "url"},
         "workerDefaults": {"redisSecretKey": "worker-url"},

@@ -54,8 +54,9 @@ class Release:
 
     def pods(self) -> Iterator[tuple[str, Manifest]]:
         """Name and spec of every pod in the release."""
-        for manifest in self.of("Deployment"):
-            yield manifest["metadata"]["name"], manifest["spec"]["template"]["spec"]
+        for kind in ("Deployment", "Job"):
+            for manifest in self.of(kind):
+                yield manifest["metadata"]["name"], manifest["spec"]["template"]["spec"]
         for manifest in self.of("Pod"):
             yield manifest["metadata"]["name"], manifest["spec"]
 

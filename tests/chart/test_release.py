@@ -66,34 +66,6 @@ def test_secrets_are_named_and_never_created(case: str) -> None:
                 assert value.keys() == {"secretKeyRef"}, name
 
 
-def test_the_url_of_redis_comes_from_its_secret() -> None:
-    reference = {"secretKeyRef": {"name": "redis", "key": "url"}}
-    for name in ("-api", "-worker-default"):
-        assert environment(rendered("secrets").pod(name))["TRIAGE_REDIS_URL"] == reference
-
-
-def test_the_certificates_of_redis_are_where_its_url_says() -> None:
-    release = rendered("Sentinels over TLS")
-    for name in ("-api", "-worker-default"):
-        pod = release.pod(name)
-        (container,) = pod["containers"]
-        (mount,) = [found for found in container["volumeMounts"] if found["name"] == "redis-tls"]
-        (volume,) = [found for found in pod["volumes"] if found["name"] == "redis-tls"]
-        assert f"ssl_ca_certs={mount['mountPath']}/ca.crt" in environment(pod)["TRIAGE_REDIS_URL"]
-        assert volume["secret"] == {"secretName": "redis-tls"}
-    for policy in release.of("NetworkPolicy"):
-        ports = [port["port"] for rule in policy["spec"]["egress"] for port in rule.get("ports", [])]
-        assert {6379, 26379} <= set(ports)
-
-
-def test_workers_can_have_their_own_redis_user() -> None:
-    release = rendered("a Redis user for workers")
-    keys = {"-api": "url", "-worker-default": "worker-url", "-worker-video": "video-url"}
-    for name, key in keys.items():
-        given = environment(release.pod(name))["TRIAGE_REDIS_URL"]
-        assert given == {"secretKeyRef": {"name": "redis", "key": key}}
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_every_variable_is_a_setting(case: str) -> None:
     """An unknown TRIAGE_ variable stops the process at start-up."""
@@ -104,12 +76,15 @@ def test_every_variable_is_a_setting(case: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_settings_of_every_pod_are_valid(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for deployment in rendered(case).of("Deployment"):
+    for name, pod in rendered(case).pods():
+        if name.endswith("-test"):
+            continue
         with monkeypatch.context() as patch:
             # The certificates are in the pod, not here.
             patch.setattr("pathlib.Path.is_file", lambda path: path.is_absolute())
-            for name, value in environment(deployment["spec"]["template"]["spec"]).items():
-                patch.setenv(name, value if isinstance(value, str) else "redis://secret")
+            for variable, value in environment(pod).items():
+                secret = "redis://secret" if variable == "TRIAGE_REDIS_URL" else "a/b@c"
+                patch.setenv(variable, value if isinstance(value, str) else secret)
             Settings(_env_file=None)  # type: ignore[call-arg]
 
 
@@ -142,7 +117,8 @@ def test_a_scaled_deployment_has_no_replica_count() -> None:
         for kind in ("HorizontalPodAutoscaler", "ScaledObject")
         for manifest in release.of(kind)
     }
-    assert scaled == {"demo-triage-api", "demo-triage-worker-cpu", "demo-triage-worker-bulk"}
+    pools = {f"demo-triage-worker-{pool}" for pool in ("bulk", "cpu", "two")}
+    assert scaled == {"demo-triage-api", *pools}
     for deployment in release.of("Deployment"):
         assert ("replicas" in deployment["spec"]) == (deployment["metadata"]["name"] not in scaled)
 
@@ -154,7 +130,7 @@ def test_scaling_down_is_slow_because_every_pod_that_goes_drains() -> None:
         row["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
         for row in release.of("ScaledObject")
     ]
-    assert len(rules) == 3
+    assert len(rules) == 4
     assert all(rule["scaleDown"]["stabilizationWindowSeconds"] == 300 for rule in rules)
 
 
@@ -230,7 +206,7 @@ def test_handlers_cannot_reach_metadata_services_and_private_addresses() -> None
 def test_only_the_api_reaches_the_token_issuer() -> None:
     release = Release(EVERYTHING)
     rule = {"ports": [{"port": 8443}], "to": [{"ipBlock": {"cidr": "10.2.0.0/16"}}]}
-    assert release.one("NetworkPolicy", "-api")["spec"]["egress"][-1] == rule
+    assert rule in release.one("NetworkPolicy", "-api")["spec"]["egress"]
     assert rule not in release.one("NetworkPolicy", "-worker")["spec"]["egress"]
     assert not any("JWT" in name for name in environment(release.pod("-worker-cpu")))
     file = rendered("tokens with keys from a file")
@@ -244,8 +220,13 @@ def test_only_the_api_reaches_the_token_issuer() -> None:
 def test_rules_and_dashboard_are_the_files_of_the_chart() -> None:
     release = Release(EVERYTHING)
     (rule,) = release.of("PrometheusRule")
-    assert rule["spec"] == yaml.safe_load((CHART / "rules/triage.yaml").read_text())
-    (dashboard,) = release.of("ConfigMap")
+    text = (CHART / "rules/triage.yaml").read_text()
+    assert rule["spec"] == yaml.safe_load(
+        text.replace("docs/runbook.md", "https://docs.example.com/runbook/")
+    )
+    (rule,) = Release({"metrics": {"prometheusRule": ON}}).of("PrometheusRule")
+    assert rule["spec"] == yaml.safe_load(text)
+    dashboard = release.one("ConfigMap", "-dashboard")
     text = dashboard["data"]["triage.json"]
     assert json.loads(text) == json.loads((CHART / "dashboards/triage.json").read_text())
     assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
@@ -278,12 +259,15 @@ def _hook(manifest: Manifest) -> str | None:
     return manifest["metadata"].get("annotations", {}).get("helm.sh/hook")
 
 
-def test_the_only_hook_is_the_test() -> None:
+def test_the_only_hooks_are_the_test_and_the_namespaces() -> None:
     release = Release({"metrics": {"podMonitor": ON}})
     hooks = {
         manifest["metadata"]["name"]: hook for manifest in release.manifests if (hook := _hook(manifest))
     }
     assert hooks == {"demo-triage-test": "test"}
+    job = rendered("everything").one("Job", "-namespaces")
+    # A namespace removed from the values stays, so nothing runs when a release is deleted.
+    assert _hook(job) == "post-install,post-upgrade,post-rollback"
 
 
 def test_a_pool_overrides_defaults_with_false_zero_and_nothing_as_well() -> None:

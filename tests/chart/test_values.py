@@ -33,9 +33,17 @@ ANOTHER: dict[str, Any] = {
     "networkPolicy.metricsFrom": [{"podSelector": {}}],
     "networkPolicy.issuerTo": [],
     "networkPolicy.redisTo": [],
-    "networkPolicy.sentinelPort": 26379,
+    "networkPolicy.apiEgress": [],
+    "networkPolicy.redisPorts": [7000],
+    "networkPolicy.sentinelPorts": [26379],
     "networkPolicy.workerEgress": [],
-    "redis.url": "redis://other:6379/0",
+    "metrics.prometheusRule.runbookUrl": "https://other.example.com/",
+    "namespaceJob.resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
+    "namespaceJob.tolerations": [],
+    "namespaces": {"other": {}},
+    "redis.durability": "stored",
+    "redis.replicationSeconds": 0.25,
+    "redis.url": "rediss://other:6379/0",
     "topologySpread": ["other"],
     "workerDefaults.queues": "other",
     "workers": {"other": {}},
@@ -48,11 +56,26 @@ _POOL_ANOTHER: dict[str, Any] = {
     "terminationGracePeriodSeconds": 4000,
     "tolerations": [{"key": "other", "operator": "Exists"}],
 }
+#: What a URL from a Secret excludes.
+_SECRET_URL: dict[str, Any] = {
+    "username": "", "password": {"existingSecret": ""}, "tls": {"clientCertificate": False},
+}  # fmt: skip
 #: Preconditions that make a value take effect.
 CIRCUMSTANCES: dict[str, dict[str, Any]] = {
     "api.replicas": {"api": {"autoscaling": {"enabled": False}}},
-    "redis.url": {"redis": {"existingSecret": ""}},
+    "metrics.open": {"workers": {"bulk": None, "two": None}},
+    "redis.existingSecret": {"redis": _SECRET_URL, "workers": {"tenants": {"redisUsername": ""}}},
+    "redis.existingSecretKey": {
+        "redis": {**_SECRET_URL, "existingSecret": "redis"},
+        "workers": {"tenants": {"redisUsername": ""}},
+    },
+    "redis.password.sentinelKey": {"redis": {"url": "rediss+sentinel://s1,s2/mymaster"}},
     "workerDefaults.redisSecretKey": {"redis": {"existingSecret": "redis"}},
+    "workerDefaults.redisUsername": {"redis": {"username": "api", "password": {"existingSecret": "redis"}}},
+    "workerDefaults.keda.namespaceSecrets": {
+        "workerDefaults": {"keda": {"namespaceSecrets": {"other": "y"}}},
+        "workers": {"default": {"namespaces": "other"}},
+    },
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from redis.connection import parse_url
 
 from service.domain.errors import ConfigurationInvalid
-from service.redis_url import address_of, check_redis_url, parse_redis_url
+from service.redis_url import address_of, check_redis_url, parse_redis_url, with_passwords
 from service.settings import load_settings
 
 
@@ -175,3 +175,56 @@ def test_an_escaped_password_is_understood(password: str) -> None:
 def test_a_line_break_after_a_secret_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIAGE_REDIS_URL", "redis://redis:6379/0\n")
     assert load_settings().redis_url == "redis://redis:6379/0"
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize(
+    ("form", "given"),
+    [
+        ("redis://redis:6379/0", "redis://:{}@redis:6379/0"),
+        ("rediss://app@redis?db=2", "rediss://app:{}@redis?db=2"),
+        ("redis+cluster://app@a,b", "redis+cluster://app:{}@a,b"),
+        ("redis+sentinel://app@s1,s2/m/0", "redis+sentinel://app:{}@s1,s2/m/0"),
+        ("unix://app@/run/redis.sock", "unix://app:{}@/run/redis.sock"),
+    ],
+)
+def test_a_password_may_come_from_its_own_variable(
+    form: str, given: str, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIAGE_REDIS_URL", form)
+    monkeypatch.setenv("TRIAGE_REDIS_PASSWORD", password + "\n")
+    settings = load_settings()
+    assert settings.redis_url == given.format(quote(password, safe=""))
+    # A subprocess gets the whole URL, and the variable as well.
+    assert with_passwords(settings.redis_url, password, "") == settings.redis_url
+
+
+def test_the_sentinels_may_have_their_own_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIAGE_REDIS_URL", "redis+sentinel://s1,s2/m/0?sentinel_username=watch")
+    monkeypatch.setenv("TRIAGE_REDIS_SENTINEL_PASSWORD", "a&b")
+    parsed = parse_redis_url(load_settings().redis_url)
+    assert parsed.sentinel_options == {"username": "watch", "password": "a&b"}
+
+
+@pytest.mark.parametrize(
+    ("url", "variable", "says"),
+    [
+        ("redis://:other@redis", "TRIAGE_REDIS_PASSWORD", "unset one of them"),
+        ("redis://redis?password=other", "TRIAGE_REDIS_PASSWORD", "unset one of them"),
+        (
+            "redis+sentinel://s1/m?sentinel_password=other",
+            "TRIAGE_REDIS_SENTINEL_PASSWORD",
+            "unset one of them",
+        ),
+        ("redis://redis", "TRIAGE_REDIS_SENTINEL_PASSWORD", "is not redis+sentinel://"),
+    ],
+)
+def test_two_passwords_are_refused(
+    url: str, variable: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIAGE_REDIS_URL", url)
+    monkeypatch.setenv(variable, "k3y")
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load_settings()
+    assert says in refused.value.message
+    assert not {"k3y", "other"} & set(re.findall(r"\w+", refused.value.message))

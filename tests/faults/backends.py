@@ -16,7 +16,7 @@ from service.store.redis import keys
 from service.store.redis.embedded import EmbeddedServer
 from service.store.redis.routing.layout import slot_of
 from tests.faults.proxy import Proxy
-from tests.support.deployments import ClusterDeployment, PortServer, SentinelDeployment
+from tests.support.deployments import SURVIVES_KILLS, ClusterDeployment, PortServer, SentinelDeployment
 from tests.support.eventually import eventually, eventually_blocking
 
 #: In seconds; the longer one exceeds a lease and a failover: a frozen process has lost its jobs, and a frozen
@@ -220,7 +220,7 @@ def backend_of(kind: str, directory: Path, binary: Path) -> Generator[Backend]:
             deployment = ClusterDeployment(directory / "redis", binary, masters=3, replicas=1)
             yield Shards(stack.enter_context(deployment))
         else:
-            server = stack.enter_context(EmbeddedServer(directory / "data", binary))
+            server = stack.enter_context(EmbeddedServer(directory / "data", binary, SURVIVES_KILLS))
             path = Path(server.url.removeprefix("unix://"))
             front, back = (stack.enter_context(Proxy(path, seed=seed)) for seed in (1, 2))
             yield OneServer(server, front, back)

@@ -9,6 +9,8 @@ import httpx
 
 from tests.support.eventually import eventually
 
+#: How long a client repeats a request, in seconds: longer than Sentinels need for several failovers.
+PATIENCE_SECONDS = 120
 #: Acceptable statuses for a valid request, whatever happens behind the API.
 PATIENT = {503, 507}
 RETRY = {"max_attempts": 2, "backoff": "fixed", "delay_seconds": 0.2, "jitter": 0}
@@ -119,4 +121,4 @@ class Load:
                 raise RuntimeError(f"{method} {path}: {response.status_code} {response.text}")
             return response.json()
 
-        return await eventually(send, 40, 0.05)
+        return await eventually(send, PATIENCE_SECONDS, 0.05)

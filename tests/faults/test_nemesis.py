@@ -29,7 +29,7 @@ SEED = int(os.environ.get("NEMESIS_SEED", "0")) or random.SystemRandom().randran
 KINDS = os.environ.get("NEMESIS_SERVER", "server").split(",")
 CLIENTS = 4
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(SECONDS + 160)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(1.5 * SECONDS + 160)]
 
 
 @pytest.fixture(params=KINDS)
@@ -65,7 +65,7 @@ async def test_every_acknowledged_job_finishes_as_it_should_under_any_fault(
         _check_jobs(load, ended, history, fails_over=fails_over)
         await _check_structure(site)
         await end([audits])
-        await auditing.finish()
+        await auditing.finish(60 + SECONDS / 2)
         assert auditing.findings == []
     except BaseException as error:
         error.add_note(f"NEMESIS_SEED={SEED}: {nemesis.done}")

@@ -10,8 +10,10 @@ from unittest import mock
 import pytest
 
 from service.api.main import build_server
+from service.api.processes.listeners import listen
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid, TriageError
 from service.settings import Settings, load_settings
+from service.store.redis.connect import connect_blocking
 from service.store.redis.embedded import EmbeddedServer
 from service.store.redis.server_check import check_server
 from tests.commands.conftest import run
@@ -94,6 +96,49 @@ def taken() -> Iterator[int]:
         other.bind(("127.0.0.1", 0))
         other.listen()
         yield other.getsockname()[1]
+
+
+@pytest.fixture
+def users(server: EmbeddedServer) -> Iterator[str]:
+    """A URL for users with all rights but one, by name."""
+    rights = {"keys": "~other:*", "scripts": "-eval", "channels": "resetchannels"}
+    with connect_blocking(server.url) as redis:
+        for name, right in rights.items():
+            command = ["ACL", "SETUSER", f"without-{name}", "on", ">pw", "allchannels", "+@all"]
+            redis.execute_command(*command, *([] if name == "keys" else ["~*"]), right)
+        yield server.url.replace("unix://", "unix://without-{}:pw@")
+        for name in rights:
+            redis.execute_command("ACL", "DELUSER", f"without-{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("keys", " key"), ("scripts", "'eval' command"), ("channels", " channel")]
+)
+async def test_a_user_that_lacks_a_right_is_refused_at_the_start(users: str, name: str, says: str) -> None:
+    url = users.format(name)
+    assert await check_server(url, patient=True) is None
+    with pytest.raises(ConfigurationInvalid, match="lacks a permission") as caught:
+        await check_server(url, patient=True, namespace="shop", access=True)
+    assert says in caught.value.message
+    ended = await asyncio.to_thread(run, ("check", "--connect"), {"TRIAGE_REDIS_URL": url})
+    assert (ended.code, says in ended.err, ended.err.count("\n")) == (78, True, 1)
+
+
+def test_processes_without_a_url_say_so() -> None:
+    for words in (("worker",), ("api",), ("check", "--connect")):
+        ended = run(words, {})
+        assert (ended.code, ended.err) == (
+            78,
+            "triage: TRIAGE_REDIS_URL: required here; only `triage dev` starts an embedded server.\n",
+        ), words
+
+
+def test_an_address_that_this_machine_does_not_have_is_named_with_its_setting() -> None:
+    for host in ("192.0.2.7", "no-such-host.invalid"):
+        with pytest.raises(
+            ConfigurationInvalid, match=f"TRIAGE_HOST: cannot listen on {host}:8080: this machine"
+        ):
+            listen(host, 8080, 2)
 
 
 async def test_a_port_in_use_is_named_with_its_setting(taken: int, redis_url: str) -> None:

@@ -1,12 +1,16 @@
 """A cancel request's grace and message reach the worker, the job and its explanation."""
 
+from typing import Any
+
 from service.domain.job import Job
+from service.domain.job_spec import JobSpec
 from service.domain.outcome import Interrupted
 from service.domain.states import State
 from service.domain.worker import WorkerRecord
+from service.store.jobs import Submission
 from service.store.leases import CancelRequest, HeartbeatReply, decode_heartbeat, heartbeat_arguments
 from service.store.namespace import Namespace
-from tests.support.factories import OK, claim, finish, job_in, submit
+from tests.support.factories import OK, claim, finish, job_in, new_id, submit
 
 RECORD = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, 0, 0)
 
@@ -113,3 +117,15 @@ async def job(store: Namespace, id: str) -> Job:
     found = await store.queries.job(id)
     assert found is not None
     return found
+
+
+async def test_one_heartbeat_renews_the_leases_of_a_worker_with_very_many_runs(
+    store: Namespace, at: int
+) -> None:
+    """`TRIAGE_CONCURRENCY` may be 10,000, and Lua passes about 8,000 arguments to a command."""
+    await store.jobs.submit([Submission(new_id(), JobSpec("work")) for _ in range(4_500)])
+    leases = [lease for _ in range(9) for lease in (await claim(store, 500, lease_ms=1_000)).leases]
+    heard = await heartbeat(store, *((lease.job.id, lease.token) for lease in leases))
+    assert (len(leases), heard.lost) == (4_500, [])
+    redis: Any = store.scripts.redis
+    assert await redis.zcount(f"{store.scripts.prefix}leases", at + 15_000, "+inf") == 4_500

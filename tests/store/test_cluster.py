@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 
+from service.api.auth.memory_shares import MemoryShares
 from service.domain.access_key import AccessKey
-from service.domain.errors import BackendUnavailable, TriageError
+from service.domain.errors import BackendUnavailable, QuotaExceeded, TriageError
 from service.domain.outcome import Succeeded
 from service.domain.states import State
+from service.domain.tenant import Policy
 from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
 from service.store.redis import keys
-from service.store.redis.connect import client_for, connect, connect_blocking
+from service.store.redis.connect import client_for, connect, connect_blocking, memory_use
 from service.store.redis.routing.layout import slot_of
 from service.store.redis.scripts import BlockingScripts
+from service.store.tenants.tenants import Tenants
 from tests.support import invariants
 from tests.support.deployments import ClusterDeployment, PortServer
 from tests.support.eventually import eventually
@@ -119,6 +122,27 @@ async def test_api_keys_have_a_slot_of_their_own(redis: Any) -> None:
     assert await access.find("digest") == key
     assert await access.list() == [key]
     assert await access.revoke("key_1")
+
+
+async def test_only_namespaces_of_a_full_master_are_held_to_their_share(
+    cluster: ClusterDeployment, redis: Any
+) -> None:
+    full, spacious = cluster.servers
+    for server in cluster.servers:
+        name = on(cluster, server)
+        await Tenants(redis).create(name, Policy({"jobs": 10}), "")
+        for _ in range(10):
+            await submit(Namespace(redis, name, 0), payload=b'{"x":"' + b"y" * 500_000 + b'"}')
+    used, _ = (await memory_use(redis))[f"127.0.0.1:{full.port}"]
+    for server, most in ((full, round(used * 1.1)), (spacious, used * 10)):
+        server.call("CONFIG SET", "maxmemory", most)
+    shares = MemoryShares(redis)
+    await shares.refresh()
+    for server in cluster.servers:
+        server.call("CONFIG SET", "maxmemory", 0)
+    with pytest.raises(QuotaExceeded):
+        shares.check(on(cluster, full))
+    shares.check(on(cluster, spacious))
 
 
 async def test_calls_follow_a_slot_that_has_moved(

@@ -21,6 +21,7 @@ from service.store.redis.embedded import (
     ServerStartFailed,
     find_server_binary,
 )
+from tests.support.deployments import SURVIVES_KILLS
 from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -73,13 +74,16 @@ def test_a_stopped_server_starts_again_with_its_data_and_url(own_server: Embedde
     assert own_server.url == url
 
 
-def test_a_killed_server_loses_no_acknowledged_write(own_server: EmbeddedServer) -> None:
-    write(own_server, "before")
+def test_a_killed_server_that_syncs_always_loses_no_acknowledged_write(
+    tmp_path: Path, server_binary: Path
+) -> None:
+    with EmbeddedServer(tmp_path, server_binary, SURVIVES_KILLS) as server:
+        write(server, "before")
 
-    own_server.kill()
-    own_server.start()
+        server.kill()
+        server.start()
 
-    assert read(own_server) == b"before"
+        assert read(server) == b"before"
 
 
 def test_the_server_is_durable_never_evicts_and_has_no_tcp_port(own_server: EmbeddedServer) -> None:

@@ -286,3 +286,15 @@ async def test_an_event_wakes_the_worker_that_looked_last_and_only_once(store: N
     assert len((await lease(store, slots=1)).leased) == 1
     await succeed(store)
     assert not await woken()
+
+
+async def test_an_endpoint_is_deleted_with_and_without_pending_deliveries(store: Namespace) -> None:
+    pending: Any = store.scripts.redis
+    for events, left in ((), 0), (("job.succeeded",), 1):
+        hook = await endpoint(store)
+        if events:
+            await succeed(store)
+        counted = await pending.hget(f"{store.scripts.prefix}counters", "deliveries_pending")
+        assert int(counted or 0) == left
+        assert await store.webhooks.delete(hook.id, None)
+        assert int(await pending.hget(f"{store.scripts.prefix}counters", "deliveries_pending")) == 0

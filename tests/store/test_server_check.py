@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid
-from service.store.redis.connect import connect, connect_blocking, eviction_policy
+from service.store.redis.connect import connect, connect_blocking
 from service.store.redis.embedded import EmbeddedServer
 from service.store.redis.server_check import ServerProblem, check_server, find_problem
+from service.store.redis.server_info import eviction_policy, fewest_replicas
 from tests.e2e.processes import free_port
 from tests.support.certificates import write_certificate
 
@@ -69,6 +70,14 @@ async def test_a_user_that_may_do_too_little(port: int) -> None:
     assert found is not None
     assert (found.kind, found.summary) == ("configuration", "its user lacks a permission")
     assert "s3cret" not in found.sentence
+
+
+async def test_a_replica(port: int, server_binary: Path, tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path, server_binary, ("--replicaof", "127.0.0.1", str(port))) as replica:
+        found = await problem_of(replica.url)
+    assert found is not None
+    # It may become the master.
+    assert (found.kind, found.summary) == ("unavailable", "is a read-only replica")
 
 
 async def test_a_database_that_is_not_there(port: int) -> None:
@@ -207,10 +216,11 @@ async def test_a_managed_server_that_shows_nothing(
     with EmbeddedServer(tmp_path / "data", server_binary, options) as server:
         assert await problem_of(server.url) is None
         redis = connect(server.url)
-        assert await eviction_policy(redis) is None
+        assert (await eviction_policy(redis), await fewest_replicas(redis)) == (None, None)
         await redis.aclose()
         assert await check_server(server.url, patient=False) is None
-    assert capsys.readouterr().out.count("redis_not_checked") == 1
+    # To either stream: a command that ran before may have configured the logs of this process.
+    assert "".join(capsys.readouterr()).count("redis_not_checked") == 1
 
 
 async def test_a_server_that_may_evict_jobs(server_binary: Path, tmp_path: Path) -> None:

@@ -1,14 +1,18 @@
 """TLS with client certificates, on Debian's Redis, because the embedded server has none."""
 
+import asyncio
 import contextlib
+import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from redis.exceptions import RedisError
 
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid
 from service.store.namespace import Namespace
-from service.store.redis.connect import connect, connect_blocking
+from service.store.redis.connect import connect, connect_blocking, ping
 from service.store.redis.scripts import BlockingScripts
 from service.store.redis.server_check import check_server
 from tests.conftest import REDIS
@@ -73,3 +77,29 @@ async def test_jobs_are_stored_over_tls(scheme: str, port: int, certificate: Pat
     BlockingScripts(blocking, namespace).run("api_heartbeat", [1000, 0])
     blocking.close()
     await redis.aclose()
+
+
+async def test_renewed_certificates_are_read_without_a_restart(
+    port: int, certificate: Path, tmp_path: Path
+) -> None:
+    """As Kubernetes renews the files of a Secret that it has mounted."""
+    own, another = tmp_path / "own.pem", write_certificate(tmp_path)
+    urls = [
+        f"rediss://127.0.0.1:{port}?ssl_ca_certs={file}&ssl_certfile={file}&ssl_keyfile={file}"
+        for file in (certificate, own)
+    ]
+    shutil.copyfile(certificate, own)
+    # One connection, so that it connects again.
+    redis, blocking = connect(urls[1], max_connections=1, socket_timeout=10), connect_blocking(urls[1])
+    for content, works in ((certificate, True), (another, False), (certificate, True)):
+        shutil.copyfile(content, own)
+        with connect_blocking(urls[0]) as admin:
+            admin.execute_command("CLIENT KILL", "TYPE", "normal")
+        for call in (partial(ping, redis), partial(asyncio.to_thread, blocking.ping)):
+            # The first call may only find out that its connection has ended.
+            with contextlib.suppress(BackendUnavailable, RedisError):
+                await call()
+            with contextlib.nullcontext() if works else pytest.raises((BackendUnavailable, RedisError)):
+                await call()
+    await redis.aclose()
+    blocking.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -83,6 +84,11 @@ class Serving:
         """Whether it has begun to leave a namespace."""
         parts = self.worker._parts
         return parts is not None and namespace in parts.served._leaving
+
+    def waits_for_claims(self) -> bool:
+        """Whether its probes expect a claim from some namespace."""
+        parts = self.worker._parts
+        return parts is not None and parts.served.last_claim_at(math.inf) < math.inf
 
 
 async def started(count: int) -> Counter[str]:

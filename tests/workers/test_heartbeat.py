@@ -8,6 +8,7 @@ import pytest
 from service.domain.errors import BackendUnavailable
 from service.domain.worker import LOST_AFTER_MS
 from service.reachability import Reachability
+from tests.support.eventually import eventually
 from tests.support.manual_clock import ManualClock
 from tests.workers.reporting import lease
 from workers.engine.heartbeat import Heartbeat, HeartbeatClient, NamespaceHeartbeat
@@ -52,14 +53,16 @@ async def test_a_worker_with_long_leases_is_not_taken_for_lost(lease_ms: int, bu
 class Server:
     """Counts the heartbeats of each namespace; those to an unavailable server fail."""
 
-    def __init__(self, namespace: str, server: str, away: set[str], sent: list[str]) -> None:
-        self.namespace, self.server = namespace, server
+    def __init__(
+        self, namespace: str, server: str, away: set[str], sent: list[str], error: Exception | None = None
+    ) -> None:
+        self.namespace, self.server, self._error = namespace, server, error or BackendUnavailable()
         self._away, self._sent = away, sent
 
     def run(self, *_: Any) -> list[int]:
         self._sent.append(self.namespace)
         if self.server in self._away:
-            raise BackendUnavailable()
+            raise self._error
         return REPLY
 
 
@@ -96,3 +99,35 @@ async def test_a_server_that_is_away_is_asked_once_for_all_its_namespaces() -> N
     sent.clear()
     heartbeat._send_due()
     assert sorted(sent) == ["a", "b", "c", "d"]
+
+
+async def test_a_failure_that_nobody_expected_stops_no_heartbeats() -> None:
+    """Without them, the worker would claim jobs and lose each lease."""
+    sent: list[str] = []
+    clock: Any = ManualClock()
+    checks: list[int] = []
+
+    def check() -> None:
+        checks.append(len(checks))
+        if len(checks) == 1:
+            raise RuntimeError("a bug")
+
+    heartbeat = Heartbeat(cast(Any, SimpleNamespace(check=check)), clock)
+    executor: Any = SimpleNamespace(
+        runs=SimpleNamespace(leases=lambda: [lease()]),
+        slots=SimpleNamespace(used=0),
+        draining=SimpleNamespace(is_set=lambda: False),
+    )
+    record: Any = SimpleNamespace(id="wk_1", lease_ms=15_000, pool="@pool")
+    for namespace in ("damaged", "sound"):
+        calls: Any = Server(namespace, "", {""} if namespace == "damaged" else set(), sent, ValueError("x"))
+        client = HeartbeatClient(record, calls, cast(Any, None))
+        heartbeat.add(NamespaceHeartbeat(client, executor, Reachability(clock), lambda _: None))
+    heartbeat.start()
+
+    def both() -> None:
+        assert sent == ["damaged", "sound"]
+
+    await eventually(both)
+    heartbeat.stop()
+    heartbeat.join()

@@ -16,6 +16,7 @@ from workers.handler import NonRetryable, RateLimited
 from workers.http.headers import retry_after
 from workers.http.http_request import MAX_BODY, HttpRequest, UnexpectedStatus, http_request
 from workers.http.outbound_guard import AddressRefused, Allowed, GuardedBackend, GuardedTransport, is_public
+from workers.http.resolver import resolver_of
 
 pytestmark = pytest.mark.anyio
 
@@ -225,7 +226,9 @@ async def test_a_name_is_resolved_once_and_the_checked_address_is_used(server):
 
 async def test_the_transport_really_connects_through_the_guard():
     """Uses httpx's private `_pool`: if httpx ignored it, this request would reach the loopback address."""
-    async with httpx.AsyncClient(transport=GuardedTransport(Allowed.parse("")), trust_env=False) as client:
+    async with httpx.AsyncClient(
+        transport=GuardedTransport(Allowed.parse(""), resolver_of("").addresses), trust_env=False
+    ) as client:
         with pytest.raises(AddressRefused):
             await client.get("http://127.0.0.1:9/")
 

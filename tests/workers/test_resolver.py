@@ -11,11 +11,15 @@ import httpcore
 import httpx
 import pytest
 
+from service.clock import Clock
+from service.domain.webhook import new_secret
 from tests.support.eventually import eventually
+from workers.http.event_request import EventRequests, Reply
 from workers.http.outbound_guard import Allowed, GuardedBackend, GuardedTransport
-from workers.http.resolver import MAX_LOOKUPS, Resolver
+from workers.http.resolver import MAX_LOOKUPS, Resolver, resolver_of
 
 pytestmark = pytest.mark.anyio
+SECRET = new_secret(bytes)
 
 
 class NameServer:
@@ -65,7 +69,9 @@ async def test_lookups_for_handlers_use_these_threads(names: NameServer) -> None
     """A handler in a thread runs however many lookups wait for a silent name server."""
 
     async def call(host: str) -> None:
-        async with httpx.AsyncClient(transport=GuardedTransport(Allowed.parse("")), timeout=0.5) as http:
+        async with httpx.AsyncClient(
+            transport=GuardedTransport(Allowed.parse(""), resolver_of("").addresses), timeout=0.5
+        ) as http:
             with pytest.raises(httpx.ConnectTimeout):
                 await http.get(f"http://{host}/")
 
@@ -119,3 +125,21 @@ async def test_an_unknown_name_is_an_error_and_frees_its_slot(names: NameServer)
         assert (resolver._lookups, resolver._waiting, resolver._running) == ({}, {}, set())
 
     await eventually(forgotten)
+
+
+async def test_names_of_one_namespace_hold_up_no_other(names: NameServer) -> None:
+    """A tenant may give the URLs of webhooks whose name server never responds."""
+
+    async def post(namespace: str, host: str) -> Reply:
+        requests = EventRequests("192.0.2.1", Clock(), 0.5, namespace)
+        return await requests.send(f"http://{host}/", "del_1", (SECRET,), b"{}")
+
+    hostile = [asyncio.create_task(post("hostile", f"slow{n}.example")) for n in range(20)]
+
+    def full() -> None:
+        assert len(names.asked) == MAX_LOOKUPS
+
+    await eventually(full)
+    await post("other", "fast.example")
+    assert names.asked[-1] == "fast.example"
+    await asyncio.gather(*hostile)

@@ -197,6 +197,7 @@ async def test_a_namespace_that_leaves_keeps_its_runs_until_they_end(
         await registered(team)
         id = await submit(team, name="hold")
         await started(1)
+        assert worker.waits_for_claims()
         # The registry loses the name, but not the namespace: it has a job.
         await redis.zrem("triage-access:{keys}:namespaces", name(team))
 
@@ -204,6 +205,8 @@ async def test_a_namespace_that_leaves_keeps_its_runs_until_they_end(
             assert worker.leaves(name(team))
 
         await eventually(leaves)
+        # Its claims have ended, but the worker is alive.
+        assert not worker.waits_for_claims()
         late = await submit(team, name="note")
         gate(name(team)).release()
         await reached(team, id)

@@ -43,7 +43,7 @@ class Senders:
         sender = WebhookSender(
             "wk_1",
             outbox or self.store.outbox,
-            EventRequests(allow, Clock(), seconds),
+            EventRequests(allow, Clock(), seconds, self.store.scripts.namespace),
             Clock(),
             self.metrics.webhooks,
             lambda: 0.5,

@@ -52,31 +52,50 @@ class Completer:
             return False
         return True
 
-    def _next(self) -> list[Finish]:
+    def _next(self, most: int) -> list[Finish]:
         size = 0
-        for count, finish in enumerate(self._waiting[:BATCH]):
+        for count, finish in enumerate(self._waiting[:most]):
             size += len(finish.settlement.result or b"")
             if count and size > BATCH_BYTES:
                 return self._waiting[:count]
-        return self._waiting[:BATCH]
+        return self._waiting[:most]
 
     async def work(self) -> None:
         """Write finishes until cancelled."""
-        pause = FIRST_PAUSE
+        pause, most = FIRST_PAUSE, BATCH
         while True:
             await self._arrived.wait()
-            batch = self._next()
+            batch = self._next(most)
             try:
                 results = await self._leases.finish(batch)
-            except TriageError as error:
-                log.warning("finish_failed", code=error.code, runs=len(batch))
+            except Exception as error:
+                if isinstance(error, TriageError) and error.retryable:
+                    log.warning("finish_failed", code=error.code, runs=len(batch))
+                elif len(batch) > 1:
+                    # One of them cannot be written, so find the others.
+                    most = len(batch) // 2
+                    continue
+                else:
+                    self._put_back(batch[0], error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LAST_PAUSE)
                 continue
-            pause = FIRST_PAUSE
+            pause, most = FIRST_PAUSE, min(2 * most, BATCH)
             del self._waiting[: len(batch)]
             for finish, result in zip(batch, results, strict=True):
-                self._on_reply(finish, result)
+                self._report(finish, result)
             if not self._waiting:
                 self._arrived.clear()
                 self._empty.set()
+
+    def _put_back(self, finish: Finish, error: Exception) -> None:
+        """Write it after the others: its job is damaged, or a script has a bug."""
+        code = error.code if isinstance(error, TriageError) else type(error).__name__
+        log.error("finish_failed", code=code, job_id=finish.lease.job.id)
+        self._waiting.append(self._waiting.pop(0))
+
+    def _report(self, finish: Finish, result: FinishResult) -> None:
+        try:
+            self._on_reply(finish, result)
+        except Exception as error:
+            log.error("reply_not_handled", job_id=finish.lease.job.id, exc_info=error)

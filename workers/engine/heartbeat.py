@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from service.clock import Clock
-from service.domain.errors import TriageError
+from service.domain.errors import BackendUnavailable, OutcomeUnknown, TriageError
 from service.domain.job import Lease
 from service.domain.worker import LOST_AFTER_MS, WorkerRecord
 from service.reachability import Reachability
@@ -28,6 +28,8 @@ MAX_INTERVAL = LOST_AFTER_MS / 3000
 #: The longest interval of a subscribed worker in seconds while nothing happens in a namespace, and the random
 #: part of it, which spreads the heartbeats of many namespaces.
 REST, JITTER = LOST_AFTER_MS / 1500, 0.2
+#: The pause after a failure that is not one of Redis, in seconds.
+AGAIN = 0.5
 #: How long to wait for something to do in a thread without namespaces, in seconds.
 NOTHING_SECONDS = 60.0
 
@@ -177,12 +179,16 @@ class Heartbeat(threading.Thread):
         """Send heartbeats until stopped, twice a second to a server that is unavailable."""
         while not self._stopped.is_set():
             self._woken.clear()
-            self._watchdog.check()
             try:
+                self._watchdog.check()
                 self._send_due()
                 self._wait()
-            except RuntimeError:
-                return  # The event loop has been closed: the process is ending.
+            except Exception as error:
+                if self._loop.is_closed():
+                    return  # The process is ending.
+                # Without this thread, the worker would lose the lease of every job that it claims.
+                log.critical("heartbeat_failed", exc_info=error)
+                self._stopped.wait(AGAIN)
 
     def _send_due(self) -> None:
         now, failed = self._now(), set[str]()
@@ -196,22 +202,27 @@ class Heartbeat(threading.Thread):
                 self._on_failure(namespace)
 
     def _send(self, namespace: NamespaceHeartbeat) -> bool:
+        """False if the server does not respond."""
         namespace.begin()
         try:
             reply = namespace.send()
-        except TriageError as error:
+        except Exception as error:
             self._on_failure(namespace, error)
-            return False
+            # Anything else concerns this namespace alone.
+            return not isinstance(error, BackendUnavailable | OutcomeUnknown)
         namespace.reachability.reached()
         namespace.away = False
         namespace.schedule(self._now(), may_rest=reply.may_rest)
         self._loop.call_soon_threadsafe(namespace.on_reply, reply)
         return True
 
-    def _on_failure(self, namespace: NamespaceHeartbeat, error: TriageError | None = None) -> None:
+    def _on_failure(self, namespace: NamespaceHeartbeat, error: Exception | None = None) -> None:
         namespace.reachability.missed()
-        if error is not None and not namespace.away:
-            log.warning("heartbeat_failed", code=error.code, namespace=namespace.client.calls.namespace)
+        name = namespace.client.calls.namespace
+        if isinstance(error, TriageError) and not namespace.away:
+            log.warning("heartbeat_failed", code=error.code, namespace=name)
+        elif error is not None and not namespace.away:
+            log.critical("heartbeat_failed", namespace=name, exc_info=error)
         namespace.away = True
         namespace.due = self._now() + 0.3 + 0.4 * random.random()
 

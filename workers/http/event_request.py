@@ -10,6 +10,7 @@ from service.clock import Clock
 from workers.calls.failures import printable
 from workers.http.headers import USER_AGENT, retry_after, sign
 from workers.http.outbound_guard import AddressRefused, Allowed, GuardedTransport
+from workers.http.resolver import resolver_of
 
 CONNECT_SECONDS = 3.0
 #: The longest description of an error.
@@ -33,9 +34,10 @@ class Reply:
 class EventRequests:
     """Sends requests to public addresses, and to those that TRIAGE_HTTP_ALLOW names."""
 
-    def __init__(self, http_allow: str, clock: Clock, seconds: float) -> None:
+    def __init__(self, http_allow: str, clock: Clock, seconds: float, namespace: str) -> None:
         """`seconds`: how long one attempt may take in all."""
         self.seconds = seconds
+        self._namespace = namespace
         self._allowed = Allowed.parse(http_allow)
         self._clock = clock
 
@@ -61,7 +63,7 @@ class EventRequests:
 
     async def _send(self, url: str, headers: Mapping[str, str], body: bytes, now: float) -> Reply:
         timeout = httpx.Timeout(self.seconds, connect=min(CONNECT_SECONDS, self.seconds))
-        transport = GuardedTransport(self._allowed)
+        transport = GuardedTransport(self._allowed, resolver_of(self._namespace).addresses)
         async with httpx.AsyncClient(
             transport=transport, follow_redirects=False, trust_env=False, timeout=timeout
         ) as client:

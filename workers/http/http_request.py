@@ -14,6 +14,7 @@ from workers.calls.failures import printable
 from workers.handler import NonRetryable, RateLimited, job
 from workers.http.headers import HeaderRefused, checked_headers, retry_after, sign
 from workers.http.outbound_guard import AddressRefused, Allowed, GuardedTransport
+from workers.http.resolver import resolver_of
 
 CONNECT_SECONDS = 3.0
 #: The most bytes of a response's body to keep, after decompression.
@@ -65,7 +66,10 @@ async def http_request(ctx: Any, request: HttpRequest) -> dict[str, Any]:
             raise ValueError(f"TRIAGE_HTTP_SIGNING_SECRET: {error}") from None
     try:
         async with asyncio.timeout(request.timeout_seconds):
-            status, result = await _call(request, headers, content, Allowed.parse(settings.http_allow))
+            transport = GuardedTransport(
+                Allowed.parse(settings.http_allow), resolver_of(settings.namespace).addresses
+            )
+            status, result = await _call(request, headers, content, transport)
     except (AddressRefused, httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
         raise NonRetryable(str(error)) from None
     except TimeoutError:
@@ -101,11 +105,11 @@ def _content(body: Any) -> tuple[bytes | None, str | None]:
 
 
 async def _call(
-    request: HttpRequest, headers: dict[str, str], content: bytes | None, allowed: Allowed
+    request: HttpRequest, headers: dict[str, str], content: bytes | None, transport: GuardedTransport
 ) -> tuple[int, dict[str, Any]]:
     timeout = httpx.Timeout(request.timeout_seconds, connect=min(CONNECT_SECONDS, request.timeout_seconds))
     async with httpx.AsyncClient(
-        transport=GuardedTransport(allowed), follow_redirects=False, trust_env=False, timeout=timeout
+        transport=transport, follow_redirects=False, trust_env=False, timeout=timeout
     ) as client:
         # Built here because the client would add its own headers, such as Accept-Encoding.
         call = httpx.Request(request.method, request.url, headers=headers, content=content)

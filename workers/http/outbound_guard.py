@@ -11,8 +11,6 @@ from typing import Any, cast
 import httpcore
 import httpx
 
-from workers.http.resolver import addresses
-
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -120,9 +118,9 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 class GuardedTransport(httpx.AsyncHTTPTransport):
     """httpx's transport over the guarded backend. Replaces httpx's `_pool`, so it is pinned and tested."""
 
-    def __init__(self, allowed: Allowed, resolve: Resolve | None = None) -> None:
+    def __init__(self, allowed: Allowed, resolve: Resolve) -> None:
         super().__init__(verify=_tls(), trust_env=False)
-        backend = GuardedBackend(allowed, resolve or addresses)
+        backend = GuardedBackend(allowed, resolve)
         self._pool = httpcore.AsyncConnectionPool(_tls(), max_connections=1, network_backend=backend)
 
 

@@ -79,10 +79,13 @@ class Resolver:
         return await found
 
 
-_resolvers: "WeakKeyDictionary[asyncio.AbstractEventLoop, Resolver]" = WeakKeyDictionary()
+_resolvers: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Resolver]]" = WeakKeyDictionary()
 
 
-async def addresses(host: str, port: int) -> Addresses:
-    """Look up a host with the resolver of this event loop."""
-    resolver = _resolvers.setdefault(asyncio.get_running_loop(), Resolver())
-    return await resolver.addresses(host, port)
+def resolver_of(namespace: str) -> Resolver:
+    """The resolver of this event loop for a namespace.
+
+    Each has its own, because names of one tenant that no server resolves must not hold up the others.
+    """
+    of_loop = _resolvers.setdefault(asyncio.get_running_loop(), {})
+    return of_loop.setdefault(namespace, Resolver())

@@ -1,5 +1,6 @@
 """Runs a worker's maintenance duties and wakes them. To add one, write a module and list it here."""
 
+import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Coroutine
@@ -47,8 +48,12 @@ class Maintenance:
         worker_id: str,
         *,
         several: bool = False,
+        auditing: asyncio.Lock | None = None,
     ) -> None:
-        """`several`: the worker serves several namespaces, so its duties rest longer between checks."""
+        """`several`: the worker serves several namespaces, so its duties rest longer between checks.
+
+        `auditing`: see Auditor.
+        """
         rest: dict[str, Any] = {"pause": REST} if several else {}
         self._rescuer = Rescuer(namespace.leases, settings.lease_seconds, metrics, reachability, **rest)
         self._expirer = Expirer(namespace.leases, **rest)
@@ -61,7 +66,13 @@ class Maintenance:
         terms = Terms(settings.lease_ms, cancel_grace_ms=round(settings.cancel_grace_seconds * 1000))
         longest_wait = REST if several else PAUSE
         self._auditor = Auditor(
-            namespace.audits, settings.audit_seconds, terms, new_id, metrics.audits, longest_wait=longest_wait
+            namespace.audits,
+            settings.audit_seconds,
+            terms,
+            new_id,
+            metrics.audits,
+            longest_wait=longest_wait,
+            auditing=auditing,
         )
         self.stats = StatsReporter(metrics, namespace.stats_recorder, clock, worker_id)
         #: The duties by name: each checks once, and returns the seconds until its next check.
@@ -78,7 +89,7 @@ class Maintenance:
             "clean_registry": RegistryCleaner(namespace.workers, **rest).clean,
         }
         self._recorder, self._spread = namespace.stats_recorder, SPREAD * random.random() if several else 0.0
-        requests = EventRequests(settings.http_allow, clock, settings.webhook_seconds)
+        requests = EventRequests(settings.http_allow, clock, settings.webhook_seconds, settings.namespace)
         self._webhooks = WebhookSender(
             worker_id, namespace.outbox, requests, clock, metrics.webhooks, random.random, **rest
         )

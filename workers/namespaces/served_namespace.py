@@ -73,6 +73,8 @@ class SharedParts:
     metrics: ProcessMetrics
     shares: Shares
     caution: Caution
+    #: Held while one of them is audited.
+    auditing: asyncio.Lock
     #: Entries of every `ctx`.
     context: dict[Any, Any]
     draining: Flag
@@ -128,6 +130,7 @@ class ServedNamespace:
             self._reachability,
             shared.identity.worker_id,
             several=self._several,
+            auditing=shared.auditing,
         )
         self._cron = Cron(registry, [*settings.queue_weights], self.namespace, clock, new_id)
         leases = self.namespace.leases

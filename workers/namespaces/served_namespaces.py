@@ -104,7 +104,11 @@ class ServedNamespaces:
 
     def last_claim_at(self, now: float) -> float:
         """When the namespace was claimed from that waits longest for it, on the monotonic clock."""
-        registered = [self.current[name] for name, joining in self._joining.items() if joining.done()]
+        registered = [
+            self.current[name]
+            for name, joining in self._joining.items()
+            if joining.done() and name not in self._leaving
+        ]
         return min((served.claimer.last_claim_at for served in registered), default=now)
 
     def _join(self, name: str) -> None:

@@ -60,6 +60,7 @@ class Composition:
             metrics=self.metrics,
             shares=Shares(self.slots),
             caution=Caution(clock),
+            auditing=asyncio.Lock(),
             context=context,
             draining=draining,
             concluded=concluded,

@@ -1,11 +1,10 @@
-{{/* Egress of both the API and the workers. */}}
+{{/* Egress of all pods. */}}
 {{- define "triage.egress" -}}
 - ports:
     - {port: 53, protocol: UDP}
     - {port: 53, protocol: TCP}
 - ports:
-    - port: {{ .Values.networkPolicy.redisPort }}
-  {{- with .Values.networkPolicy.sentinelPort }}
+  {{- range include "triage.redis.ports" . | trim | splitList "\n" | uniq }}
     - port: {{ . }}
   {{- end }}
   {{- with .Values.networkPolicy.redisTo }}

@@ -36,6 +36,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: api
 {{- end -}}
 
+{{- define "triage.namespaces.selector" -}}
+{{ include "triage.selector" . }}
+app.kubernetes.io/component: namespaces
+{{- end -}}
+
 {{/* Arguments (root, pool name). */}}
 {{- define "triage.worker.selector" -}}
 {{ include "triage.selector" .root }}

@@ -66,10 +66,8 @@ securityContext:
 volumeMounts:
   - name: tmp
     mountPath: /tmp
-{{- if .Values.redis.tls.existingSecret }}
-  - name: redis-tls
-    mountPath: /etc/triage/redis-tls
-    readOnly: true
+{{- with include "triage.redis.volumeMount" . | trim }}
+{{ . | indent 2 }}
 {{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . | indent 2 }}
@@ -81,35 +79,42 @@ volumes:
   - name: tmp
     emptyDir:
       sizeLimit: 256Mi
-{{- with .Values.redis.tls.existingSecret }}
-  - name: redis-tls
-    secret:
-      secretName: {{ . }}
+{{- with include "triage.redis.volume" . | trim }}
+{{ . | indent 2 }}
 {{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . | indent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* Arguments (root, namespace of jobs, redisKey: of the Secret, empty = the API's). */}}
+{{/* Arguments (root, namespace of jobs, and of the pool: username, key). */}}
 {{- define "triage.env" -}}
-- name: TRIAGE_REDIS_URL
-{{- if .root.Values.redis.existingSecret }}
-  valueFrom:
-    secretKeyRef:
-      name: {{ .root.Values.redis.existingSecret }}
-      key: {{ .redisKey | default .root.Values.redis.existingSecretKey }}
-{{- else }}
-  value: {{ .root.Values.redis.url | quote }}
-{{- end }}
+{{ include "triage.redis.env" . }}
 - name: TRIAGE_NAMESPACE
   value: {{ .namespace | quote }}
 {{- end -}}
 
-{{/* Arguments (root, settings of the component). */}}
+{{/* Arguments (root, settings of the component). Its variables replace those of all: a list of Kubernetes has each name once. */}}
 {{- define "triage.extraEnv" -}}
-{{- with concat .root.Values.extraEnv .settings.extraEnv }}
+{{- $own := list -}}
+{{- range .settings.extraEnv -}}
+{{- $own = append $own .name -}}
+{{- end -}}
+{{- $rows := list -}}
+{{- range .root.Values.extraEnv -}}
+{{- if not (has .name $own) -}}
+{{- $rows = append $rows . -}}
+{{- end -}}
+{{- end -}}
+{{- with concat $rows .settings.extraEnv }}
 {{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Of a Deployment; begins on its own line. */}}
+{{- define "triage.deploymentAnnotations" -}}
+{{- with .Values.deploymentAnnotations }}
+annotations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 

@@ -23,11 +23,11 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The queue names of a pool, without `*`, one per line. */}}
-{{- define "triage.queueNames" -}}
+{{/* The names in `queues` or `namespaces`, one per line. */}}
+{{- define "triage.weighted" -}}
 {{- range splitList "," (include "triage.weights" .) -}}
-{{- $name := first (splitList "=" (trim .)) -}}
-{{- if and $name (ne $name "*") }}
+{{- $name := trim (first (splitList "=" .)) -}}
+{{- if $name }}
 {{ $name }}
 {{- end -}}
 {{- end -}}

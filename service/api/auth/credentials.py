@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import math
 import re
 import secrets
 
@@ -10,7 +11,7 @@ from service.api.auth.tokens import Token, Tokens
 from service.api.responses.errors import CredentialRefused, KeyRestricted, ScopeMissing, Unauthenticated
 from service.clock import Clock
 from service.domain.access_key import SCOPES, AccessKey, Reach
-from service.domain.errors import TriageError
+from service.domain.errors import BackendUnavailable, TriageError
 from service.domain.record import record
 from service.domain.tenant import NAMESPACE_PATTERN
 from service.store.access_keys import AccessKeys
@@ -19,6 +20,9 @@ _KNOWN = frozenset(SCOPES)
 
 #: How long a key is cached, in seconds, and so how long a revoked key may still work.
 CACHE_SECONDS = 5.0
+#: The same while Redis does not respond, and the pause until it is asked for a known key again. All API keys
+#: are on one master of a cluster, and its failover must not interrupt the namespaces of the others.
+AWAY_SECONDS, AWAY_PAUSE = 60.0, 1.0
 _CACHE_SIZE = 10_000
 #: How often a process records the use of a key, in seconds.
 NOTE_USE_SECONDS = 60.0
@@ -107,6 +111,8 @@ class Authenticator:
         self._clock = clock
         self._open = None if open_namespace is None else Caller(open_namespace, frozenset(SCOPES), None)
         self._cache: dict[str, tuple[float, AccessKey | None]] = {}
+        #: When the store last failed to respond; monotonic time.
+        self._away_at = -math.inf
         #: When this process last recorded the use of a key, by its id; monotonic time.
         self._noted: dict[str, float] = {}
 
@@ -168,7 +174,16 @@ class Authenticator:
         at, key = self._cache.get(digest, (now - CACHE_SECONDS, None))
         if now - at < CACHE_SECONDS:
             return key
-        key = await self.keys.find(digest)
+        known = key if now - at < AWAY_SECONDS else None
+        if known is not None and now - self._away_at < AWAY_PAUSE:
+            return known
+        try:
+            key = await self.keys.find(digest)
+        except BackendUnavailable:
+            self._away_at = self._clock.monotonic()
+            if known is None:
+                raise
+            return known
         if key is not None and not re.fullmatch(NAMESPACE_PATTERN, key.namespace):
             key = None  # it could reach Redis keys of another namespace
         if len(self._cache) >= _CACHE_SIZE:

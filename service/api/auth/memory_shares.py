@@ -17,8 +17,8 @@ log = structlog.get_logger("triage.api")
 class MemoryShares:
     """The namespaces that store more than their share of Redis' memory, as of the last refresh.
 
-    Namespaces with quotas share the memory equally, and all other data counts as one more of them. So a
-    tenant that fills Redis is refused before the others notice, and what workers write still fits.
+    Namespaces with quotas share the memory of their server equally, and all other data counts as one more of
+    them. So a tenant that fills Redis is refused before the others notice, and what workers write still fits.
     """
 
     def __init__(self, redis: RedisClient) -> None:
@@ -36,13 +36,18 @@ class MemoryShares:
 
     async def refresh(self) -> None:
         """Cheap unless Redis is almost full."""
-        used, most = await memory_use(self._redis)
-        if most == 0 or used < PRESSURE * most:
-            self._over = {}
-            return
-        stored = await self._tenants.stored_bytes(await self._tenants.names())
-        share = round(PRESSURE * most / (len(stored) + 1))
-        over = {name: share for name, size in stored.items() if size > share}
-        if over.keys() != self._over.keys():
+        servers = await memory_use(self._redis)
+        full = {
+            server: (used, most)
+            for server, (used, most) in servers.items()
+            if most > 0 and used >= PRESSURE * most
+        }
+        stored = await self._tenants.stored_bytes(full) if full else {}
+        over: dict[str, int] = {}
+        for server, (_, most) in full.items():
+            share = round(PRESSURE * most / (len(stored[server]) + 1))
+            over |= {name: share for name, size in stored[server].items() if size > share}
+        if full and over.keys() != self._over.keys():
+            used, most = max(full.values(), key=lambda row: row[0] / row[1])
             log.warning("memory_almost_full", used=used, limit=most, refused=sorted(over)[:20])
         self._over = over

@@ -17,7 +17,8 @@ from service.store.namespace import Namespace
 from service.store.queues.queue_metrics import QueueCount
 from service.store.queues.queue_survey import Survey
 from service.store.queues.queues import Queue
-from service.store.redis.connect import RedisClient, eviction_policy
+from service.store.redis.connect import RedisClient
+from service.store.redis.server_info import eviction_policy, fewest_replicas
 
 #: The most queues with their own metrics: clients can create any number.
 MAX_QUEUES = 200
@@ -50,7 +51,11 @@ class ApiMetrics:
         try:
             policy = await eviction_policy(redis)
             families = [
-                *redis_families(up=True, policy_ok=None if policy is None else policy == "noeviction"),
+                *redis_families(
+                    up=True,
+                    policy_ok=None if policy is None else policy == "noeviction",
+                    replicas=await fewest_replicas(redis),
+                ),
                 *await _queue_families(namespace),
                 *await read_webhooks(namespace),
                 *await read_audit(namespace),
@@ -86,21 +91,18 @@ async def _add_others(
     oldest.add_sample(oldest.name, {"queue": OTHERS}, age)
 
 
-def redis_families(*, up: bool, policy_ok: bool | None = False) -> list[Metric]:
-    """`policy_ok`: None when the server hides its policy."""
-    reachable = GaugeMetricFamily(
-        "triage_redis_up", "1 if Redis responded to this scrape, otherwise 0.", value=up
-    )
-    if not up or policy_ok is None:
-        return [reachable]
-    return [
-        reachable,
-        GaugeMetricFamily(
-            "triage_redis_policy_ok",
-            "1 if Redis has maxmemory-policy noeviction, otherwise 0: Redis may delete jobs.",
-            value=policy_ok,
-        ),
+def redis_families(*, up: bool, policy_ok: bool | None = False, replicas: int | None = 0) -> list[Metric]:
+    """`policy_ok` and `replicas`: None when the server hides them."""
+    families: list[Metric] = [
+        GaugeMetricFamily("triage_redis_up", "1 if Redis responded to this scrape, otherwise 0.", value=up)
     ]
+    if up and policy_ok is not None:
+        text = "1 if Redis has maxmemory-policy noeviction, otherwise 0: Redis may delete jobs."
+        families.append(GaugeMetricFamily("triage_redis_policy_ok", text, value=policy_ok))
+    if up and replicas is not None:
+        text = "Connected replicas of Redis; in a cluster, of the master with the fewest."
+        families.append(GaugeMetricFamily("triage_redis_replicas", text, value=replicas))
+    return families
 
 
 def queue_families(queues: Sequence[Queue], counts: dict[str, QueueCount], omitted: int) -> list[Metric]:

@@ -8,6 +8,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from prometheus_fastapi_instrumentator.metrics import Info
 
+from service.api.metrics.replication_metrics import Outcome, Replicated
 from service.api.metrics.request_counts import Key, Payloads, RefusedCredentials, Requests, sum_of
 
 #: The most namespaces with their own metrics: tokens may name any number of them.
@@ -27,9 +28,11 @@ class RequestMetrics:
         self.requests = Requests()
         self.payloads = Payloads()
         self.credentials_refused = RefusedCredentials()
+        self.replicated = Replicated()
         self.registry = CollectorRegistry()
         self.registry.register(_Whole(self._all_requests))
         self.registry.register(_Whole(self._all_payloads))
+        self.registry.register(_Whole(self._all_replicated))
         # Not added up: a refused request counts here and in the API's namespace.
         self.registry.register(_Whole(lambda: self.credentials_refused))
 
@@ -39,23 +42,29 @@ class RequestMetrics:
     def _all_payloads(self) -> Payloads:
         return sum_of(Payloads(), [self.payloads, *(part.payloads for part in self._parts.values())])
 
+    def _all_replicated(self) -> Replicated:
+        return sum_of(Replicated(), [self.replicated, *(part.replicated for part in self._parts.values())])
+
     def absorb(self, other: "RequestMetrics") -> None:
         """Add the counts of another one, which is then discarded."""
         self.requests += other.requests
         self.payloads += other.payloads
+        self.replicated += other.replicated
 
     def dump_and_reset(self) -> list[Any]:
         """Return what was counted since the last call, and count from 0 again."""
-        dumped = [self.requests.dump(), self.payloads.dump(), self.credentials_refused.dump()]
+        counts = (self.requests, self.payloads, self.credentials_refused, self.replicated)
+        dumped = [count.dump() for count in counts]
         self.requests, self.payloads = Requests(), Payloads()
-        self.credentials_refused = RefusedCredentials()
+        self.credentials_refused, self.replicated = RefusedCredentials(), Replicated()
         return dumped
 
     def add(self, dumped: list[Any]) -> None:
-        requests, payloads, refused = dumped
+        requests, payloads, refused, replicated = dumped
         self.requests += Requests.load(requests)
         self.payloads += Payloads.load(payloads)
         self.credentials_refused += RefusedCredentials.load(refused)
+        self.replicated += Replicated.load(replicated)
 
 
 class _Whole(Collector):
@@ -101,6 +110,10 @@ class HttpMetrics:
 
     def payload(self, namespace: str, size: int) -> None:
         (self.of(namespace) or self.process).payloads.add(size)
+
+    def replicated(self, namespace: str, outcome: Outcome) -> None:
+        """Count a submission that asked for a replica."""
+        (self.of(namespace) or self.process).replicated.add(outcome)
 
     def of(self, namespace: str) -> RequestMetrics | None:
         """None beyond MAX_NAMESPACES, which count only for the process."""

@@ -16,6 +16,8 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_fastapi_instrumentator.metrics import default
 
+from service.api.metrics.replication_metrics import Replicated
+
 #: In seconds; requests that wait for a job take up to 30.
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _FINE_BUCKETS: Sequence[float] = signature(default).parameters["latency_highr_buckets"].default
@@ -217,7 +219,7 @@ class RefusedCredentials(Collector):
         return [family]
 
 
-Counts = TypeVar("Counts", Requests, Payloads, RefusedCredentials)
+Counts = TypeVar("Counts", Requests, Payloads, Replicated)
 
 
 def sum_of(start: Counts, parts: Sequence[Counts]) -> Counts:

@@ -1,10 +1,9 @@
 """The sockets of the processes: each has its own, and the kernel spreads connections over them."""
 
-import errno
-import os
 import socket
 
 from service.domain.errors import ConfigurationInvalid
+from service.listening import why_not
 
 #: As uvicorn's `backlog`.
 BACKLOG = 2048
@@ -40,7 +39,4 @@ def listen(host: str, port: int, processes: int) -> list[list[socket.socket]]:
             listeners.append(own)
         return listeners
     except OSError as error:
-        reason = os.strerror(error.errno or 0) if not isinstance(error, socket.gaierror) else error.strerror
-        if error.errno == errno.EADDRINUSE:
-            reason = "another process listens there; stop it, or set TRIAGE_PORT to a free port"
-        raise ConfigurationInvalid(f"TRIAGE_PORT: cannot listen on {host}:{port}: {reason}.") from error
+        raise ConfigurationInvalid(why_not(error, "TRIAGE_PORT", host, port)) from error

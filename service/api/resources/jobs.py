@@ -63,6 +63,7 @@ async def act(
 async def redrive(context: RequestContext, job_id: str, body: schemas.RedriveIn) -> Response:
     payload = None
     if body.payload is not None:
+        context.app_state.memory.check(context.caller.namespace)
         payload = encode_payload(body.payload, "/payload", most=context.app_state.settings.max_payload_bytes)
         job_type = context.namespace_state.types.known((await read(context, job_id)).name)
         if job_type is not None:

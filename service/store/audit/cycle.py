@@ -4,6 +4,7 @@ Each comparison is one script call, so what it finds cannot be a change in progr
 only one right form before anything else can happen.
 """
 
+import contextlib
 import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -14,7 +15,7 @@ from service.domain.audit import Finding, Findings
 from service.domain.errors import StoreFault
 from service.store.audit.key_walk import KeyWalk
 from service.store.audit.kinds import ENTRIES, LISTS, NAMED, OF_QUEUE, RECORDS
-from service.store.audit.recount import Drift, Recount
+from service.store.audit.recount import UNREADABLE, Drift, Recount
 from service.store.codec.audits.reports import decode_findings
 from service.store.redis.scripts import Argument, Scripts
 
@@ -67,13 +68,21 @@ class Cycle:
             recount.note_key(key)
             try:
                 await self._inspect(key, recount)
-            except StoreFault:
-                detail = "Redis cannot read its members: it has the wrong type"
-                self.findings.add([Finding("unreadable_record", "reported", key, "", detail)])
+            except UNREADABLE as error:
+                self._note_unreadable(key, error)
         for kind in sorted(self._names, key=lambda kind: kind in LAST):
             await self._flush(kind, recount)
-        await recount.read(recount.fan_outs)
-        await self._settle(recount)
+        # A fan-out of the wrong type is a finding already.
+        with contextlib.suppress(*UNREADABLE):
+            await recount.read(recount.fan_outs)
+            await self._settle(recount)
+        for key, error in recount.unreadable.items():
+            self.counted = False
+            self._note_unreadable(key, error)
+
+    def _note_unreadable(self, key: str, error: Exception) -> None:
+        detail = "it has the wrong type" if isinstance(error, StoreFault) else "a part of it cannot be read"
+        self.findings.add([Finding("unreadable_record", "reported", key, "", detail)])
 
     async def _inspect(self, key: str, recount: Recount) -> None:
         kind, _, name = key.partition(":")
@@ -157,11 +166,9 @@ class Cycle:
         """Check these names; one for which a script fails does not stop the others."""
         try:
             await check(names)
-        except StoreFault:
+        except UNREADABLE as error:
             if len(names) == 1:
-                detail = "Redis cannot compare it: a key has the wrong type"
-                self.findings.add([Finding("unreadable_record", "reported", f"{what}{names[0]}", "", detail)])
-                return
+                return self._note_unreadable(f"{what}{names[0]}", error)
             middle = len(names) // 2
             for half in (names[:middle], names[middle:]):
                 await self._check(check, half, what)

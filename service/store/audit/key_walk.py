@@ -41,8 +41,9 @@ class KeyWalk:
             except _Refused:
                 self.all_keys = False
                 break
-            for key in texts(found):
-                yield key.removeprefix(self._prefix)
+            for key in found:
+                # A name that is no text is not Triage's.
+                yield key.decode(errors="backslashreplace").removeprefix(self._prefix)
             await self.pause()
             if not int(cursor):
                 return

@@ -30,6 +30,8 @@ WATCH_SECONDS, AUDIT = 120, "|audit"
 MOST_GROUPS = 16
 #: How often the moment may be missed because too much changes.
 TRIES = 50
+#: A key has the wrong type, or a value in it is no number or no text.
+UNREADABLE = (StoreFault, ValueError)
 #: Hashes of counters, by their word in lib/counted_jobs.lua.
 HASHES = {"busy": "busy", "dead": "dead", "limit": "limit_key_jobs"}
 QUOTAS = ("used_jobs", "used_bytes")
@@ -65,6 +67,8 @@ class Recount:
         self._groups: set[str] = set()
         self._payloads: dict[str, int] = {}
         self._watched_at = -math.inf
+        #: Keys whose counters cannot be read, and why.
+        self.unreadable: dict[str, Exception] = {}
         #: False for a namespace with too many records.
         self.possible = True
 
@@ -113,8 +117,8 @@ class Recount:
         if self.possible:
             try:
                 await self._changes(PORTION, ())
-            except StoreFault:
-                self.possible = False  # A record has the wrong type.
+            except UNREADABLE:
+                self.possible = False
         elif self._watched_at > 0:
             await self._changes(-1, ())
             self._watched_at = -math.inf
@@ -139,6 +143,8 @@ class Recount:
         counters = await self._suspects()
         # The counts of a group are compared together.
         groups = [f"group {id} {field}" for id in await self._suspected_groups() for field in _GROUP]
+        if self.unreadable:
+            return None
         found: list[Drift] = []
         for suspects, portion in ((counters, MOST_COUNTERS), (groups, MOST_GROUPS * len(_GROUP))):
             for start in range(0, len(suspects), portion):
@@ -151,27 +157,37 @@ class Recount:
     async def _suspects(self) -> list[str]:
         """Counters that differ as far as one can see in more than one moment, except the counts of groups."""
         stored: dict[str, int] = {}
-        limited = await self._walk.numbers("quotas", QUOTAS)
+        limited = await self._numbers("quotas", QUOTAS)
         await self._read_sizes()
         for word, key in HASHES.items():
-            async for names in self._walk.members(key):
-                values = await self._walk.numbers(key, names)
-                stored |= {f"{word} {name}": value for name, value in values.items()}
+            try:
+                async for names in self._walk.members(key):
+                    values = await self._walk.numbers(key, names)
+                    stored |= {f"{word} {name}": value for name, value in values.items()}
+            except UNREADABLE as error:
+                self.unreadable[key] = error
         names = {*stored, *(name for name in self._sums if _split(name)[0] in HASHES)}
         found = [name for name in names if stored.get(name, 0) != self._sums[name]]
         for id in {*self._payloads, *(_split(name)[1] for name in self._sums if name.startswith("payload "))}:
             await self._walk.pause()
-            found_here = await self._walk.numbers(f"payload:{id}", ["jobs"])
+            found_here = await self._numbers(f"payload:{id}", ["jobs"])
             if found_here.get("jobs", 0) != self._sums[f"payload {id}"]:
                 found.append(f"payload {id}")
         found += [f"quota {name}" for name in limited if limited[name] != self._expected(f"quota {name}")]
         return found
 
+    async def _numbers(self, key: str, names: Sequence[str]) -> dict[str, int]:
+        try:
+            return await self._walk.numbers(key, names)
+        except UNREADABLE as error:
+            self.unreadable[key] = error
+            return {}
+
     async def _suspected_groups(self) -> list[str]:
         found: list[str] = []
         for id in list(self._groups):
             await self._walk.pause()
-            group = await self._walk.numbers(f"group:{id}", _GROUP)
+            group = await self._numbers(f"group:{id}", _GROUP)
             if "total" in group and self._drifts_of(id, group):
                 found.append(id)
         return found

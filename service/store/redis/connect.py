@@ -14,12 +14,13 @@ import hiredis
 from redis import Connection as BlockingConnection
 from redis import Redis as BlockingRedis
 from redis import cluster as blocking_cluster
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio import cluster as async_cluster
 from redis.connection import parse_url
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from service.redis_url import Address, RedisUrl, kind_of, parse_redis_url
+from service.store.redis.certificates import RenewsCertificates
 from service.store.redis.errors import translate
 from service.store.redis.routing import blocking
 from service.store.redis.routing.layout import slot_of
@@ -170,7 +171,8 @@ def _has_room(transport: asyncio.WriteTransport, command: list[bytes]) -> bool:
 
 @cache
 def _amended(connection: type[Any]) -> type[Any]:
-    return type(connection.__name__, (_Amended, connection), {})
+    amendments = (_Amended, RenewsCertificates) if issubclass(connection, SSLConnection) else (_Amended,)
+    return type(connection.__name__, (*amendments, connection), {})
 
 
 @cache
@@ -224,41 +226,18 @@ async def ping(redis: Redis) -> None:
         raise translate(error, wrote=False) from error
 
 
-async def memory_use(redis: Redis) -> tuple[int, int]:
-    """The memory that the server uses, and its maxmemory, in bytes; 0 for no limit or unknown.
+async def memory_use(redis: Redis) -> dict[str, tuple[int, int]]:
+    """The memory that a server uses, and its maxmemory, in bytes, by its address; 0 for no limit.
 
-    In a cluster, of the master that is nearest to its limit.
+    In a cluster, of each master that responds. Without servers that hide it.
     """
-    found: list[tuple[int, int]] = []
-    try:
-        for _, client in await each_master(redis):
-            memory = await cast(Any, client).info("memory")
-            found.append((int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))))
-    except ResponseError:
-        return 0, 0
-    except (RedisError, OSError) as error:
-        raise translate(error, wrote=False) from error
-    return max(found, key=lambda row: row[0] / row[1] if row[1] else 0, default=(0, 0))
-
-
-async def eviction_policy(redis: Redis) -> str | None:
-    """The maxmemory-policy; any value but `noeviction` lets Redis delete jobs. None: the server hides it.
-
-    In a cluster, of the first master that has another one; masters that are down count only if all are.
-    """
-    policies: list[str | None] = []
-    failure: RedisError | OSError | None = None
+    found: dict[str, tuple[int, int]] = {}
     try:
         clients = await each_master(redis)
     except (RedisError, OSError) as error:
         raise translate(error, wrote=False) from error
-    for _, client in clients:
-        try:
-            policies.append((await cast(Any, client).info("memory")).get("maxmemory_policy"))
-        except ResponseError:
-            policies.append(None)
-        except (RedisError, OSError) as error:
-            failure = error
-    if failure is not None and not policies:
-        raise translate(failure, wrote=False) from failure
-    return min(policies, key=lambda policy: (policy in (None, "noeviction"), policy is not None))
+    for address, client in clients:
+        with contextlib.suppress(RedisError, OSError):
+            memory = await cast(Any, client).info("memory")
+            found[address] = int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))
+    return found

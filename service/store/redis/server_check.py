@@ -21,8 +21,10 @@ from redis.exceptions import (
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid
+from service.environment import sentence as with_full_stop
 from service.redis_url import address_of, kind_of
 from service.store.redis.connect import connect, each_master
+from service.store.redis.rights import try_rights
 from service.store.redis.routing.layout import Layout, MasterDown, MasterUnknown
 
 #: The scripts need flags and functions of Redis 7.0.
@@ -67,7 +69,7 @@ async def find_problem(redis: Redis, url: str) -> ServerProblem | None:
 
 async def _find_problem(redis: Redis, url: str, address: str) -> ServerProblem | None:
     try:
-        server, memory = await _info(redis, "server"), await _info(redis, "memory")
+        server, memory, role = [await _info(redis, name) for name in ("server", "memory", "replication")]
     except (RedisError, OSError) as error:
         return diagnose(error, url)
     # The name of the field differs between Redis and Valkey.
@@ -92,6 +94,13 @@ async def _find_problem(redis: Redis, url: str, address: str) -> ServerProblem |
             "configuration",
             f"version {version} is too old",
             f"Redis at {address} is version {version}; Triage needs Redis {OLDEST}.0 or newer, or Valkey",
+        )
+    if role.get("role") == "slave":
+        # It may become the master, for example behind a name that a failover moves.
+        return ServerProblem(
+            "unavailable",
+            "is a read-only replica",
+            f"Redis at {address} is a read-only replica: name its master, or use redis+sentinel://",
         )
     if policy != "noeviction":
         return ServerProblem(
@@ -218,20 +227,25 @@ def _word(error: BaseException) -> str:
     return " ".join(text.split()).rstrip(".") or type(error).__name__
 
 
-async def check_server(url: str, *, patient: bool) -> str | None:
+async def check_server(url: str, *, patient: bool, namespace: str = "", access: bool = False) -> str | None:
     """Raises ConfigurationInvalid for a problem that a person must fix, else BackendUnavailable.
 
     `patient`, for a process that waits for its Redis: returns a problem that may pass instead.
+    `namespace`: also try whether the user may use its keys, and with `access` the records of API keys.
     """
     redis = connect(url)
     try:
         problem = await find_problem(redis, url)
+        if problem is None and namespace:
+            await try_rights(redis, namespace, access=access)
+    except (RedisError, OSError) as error:
+        problem = diagnose(error, url)
     finally:
         await redis.aclose()
     if problem is None:
         return None
     if problem.kind == "configuration" or (problem.kind != "unavailable" and not patient):
-        raise ConfigurationInvalid(f"TRIAGE_REDIS_URL: {problem.sentence}.")
+        raise ConfigurationInvalid(with_full_stop(f"TRIAGE_REDIS_URL: {problem.sentence}"))
     if not patient:
-        raise BackendUnavailable(f"TRIAGE_REDIS_URL: {problem.sentence}.")
+        raise BackendUnavailable(with_full_stop(f"TRIAGE_REDIS_URL: {problem.sentence}"))
     return problem.sentence

@@ -1,7 +1,7 @@
 """Stores the records of namespaces. Each lies in its own namespace; an index has their names."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,13 +16,15 @@ from service.store.codec.fields import text, texts
 from service.store.codec.tenants import decode_tenant, decode_usage, encode_policy
 from service.store.cursors import decode_cursor, encode_cursor
 from service.store.redis import keys
-from service.store.redis.connect import client_for
+from service.store.redis.connect import client_for, master_of
 from service.store.redis.key_groups import tenant_keys
 from service.store.redis.routing.repeats import repeat
 from service.store.redis.scripts import Argument, Scripts
 
 _INDEX = tenant_keys.namespaces(keys.ACCESS_PREFIX)
 _FIELDS = ("version", "created_at", "definition")
+#: Targets of callbacks that one call of a deletion forgets.
+TARGETS = 500
 
 
 class Tenants:
@@ -83,25 +85,34 @@ class Tenants:
     async def names(self) -> list[str]:
         return texts(await _call(self._index.zrange, _INDEX, 0, -1))
 
-    async def stored_bytes(self, names: Sequence[str]) -> dict[str, int]:
-        """What each namespace with quotas stores."""
+    async def stored_bytes(self, masters: Collection[str]) -> dict[str, dict[str, int]]:
+        """What each namespace with quotas stores, for these masters of a cluster (connect.master_of)."""
+        on = {name: self._master(name) for name in await self.names()}
+        names = [name for name, master in on.items() if master in masters]
         rows = await asyncio.gather(
             *(
                 _call(self._client(name).hget, tenant_keys.quotas(keys.prefix(name)), "used_bytes")
                 for name in names
             )
         )
-        return {name: int(row) for name, row in zip(names, rows, strict=True) if row is not None}
+        found: dict[str, dict[str, int]] = {master: {} for master in masters}
+        for name, row in zip(names, rows, strict=True):
+            if row is not None:
+                found[on[name] or ""][name] = int(row)
+        return found
 
     async def delete(self, name: str) -> None:
-        """Delete an empty namespace, and revoke its API keys. Raises NotFound and NamespaceNotEmpty."""
-        match text(await Scripts(self._redis, name).run("delete_namespace", [])):
-            case "missing":
-                raise NotFound()
-            case "not_empty":
-                raise NamespaceNotEmpty()
-            case _:
-                pass
+        """Delete an empty namespace with its webhooks, and revoke its API keys.
+
+        Repeat it after an error. Raises NotFound and NamespaceNotEmpty.
+        """
+        while (word := text(await Scripts(self._redis, name).run("delete_namespace", [TARGETS]))) == "more":
+            pass
+        if word == "not_empty":
+            raise NamespaceNotEmpty()
+        # The name leaves the index last, so it is still there if a deletion was interrupted.
+        if word == "missing" and await _call(self._index.zscore, _INDEX, name) is None:
+            raise NotFound()
         # Without a record, a key of the namespace would have no quotas.
         access = AccessKeys(self._redis)
         while found := (await access.page(name, 200, None))[0]:
@@ -121,6 +132,12 @@ class Tenants:
     @property
     def _index(self) -> Any:
         return self._access.redis
+
+    def _master(self, name: str) -> str | None:
+        try:
+            return master_of(self._redis, keys.prefix(name))
+        except RedisError:
+            return None  # Its slot has no master.
 
     def _client(self, name: str) -> Any:
         """Each namespace is on its own master of a cluster."""

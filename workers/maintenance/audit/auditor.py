@@ -29,7 +29,9 @@ class Auditor:
         metrics: AuditMetrics,
         pause: Callable[[float], Awaitable[None]] = background_pause,
         longest_wait: float = PAUSE,
+        auditing: asyncio.Lock | None = None,
     ) -> None:
+        """`auditing`: held during an audit, of which a worker makes one at a time, whatever it serves."""
         self._audits = audits
         self._interval_ms = round(interval_seconds * 1000)
         self._terms = terms
@@ -37,6 +39,7 @@ class Auditor:
         self._metrics = metrics
         self._pause = pause
         self._longest_wait = longest_wait
+        self._auditing = auditing or asyncio.Lock()
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -45,20 +48,26 @@ class Auditor:
 
     async def audit(self) -> float:
         self._woken.clear()
-        # A new holder for each cycle: a process that has lost its turn cannot write.
-        holder = self._new_id("au")
-        wait = await self._audits.claim(holder, self._interval_ms)
+        async with self._auditing:
+            wait = await self._claim_and_run()
         if wait is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), min(wait, self._longest_wait))
-            return 0.0
+        return 0.0
+
+    async def _claim_and_run(self) -> float | None:
+        """None after an audit, else the seconds until it makes sense to ask again."""
+        # A new holder for each cycle: a process that has lost its turn cannot write.
+        holder = self._new_id("au")
+        if (wait := await self._audits.claim(holder, self._interval_ms)) is not None:
+            return wait
         try:
             report = await self._audits.run(holder, self._terms, self._pause)
         except TurnLost:
             return PAUSE
         self._metrics.completed(report)
         _log(report)
-        return 0.0
+        return None
 
 
 def _log(report: Report) -> None:

@@ -11,19 +11,23 @@ _NAMES = {"job": "job_id", "flow": "flow_id", "fan": "fan_out_id"}
 
 
 def replicates(context: RequestContext, header: Durability, queues: Iterable[str]) -> bool:
-    """Whether the request, or the default of one of its queues, asks for a replica."""
+    """Whether the request, the default of one of its queues, or the installation asks for a replica."""
     if header is not None:
         return header == "replicated"
     defaults = context.namespace_state.types.queue_defaults
-    return any(defaults.get(queue, {}).get("durability") == "replicated" for queue in queues)
+    otherwise = context.app_state.settings.durability
+    return any(defaults.get(queue, {}).get("durability", otherwise) == "replicated" for queue in queues)
 
 
 async def confirm(context: RequestContext, ids: Sequence[str]) -> None:
     """Return when a replica has these jobs and groups; raises NotReplicated, which names the first."""
     seconds = context.app_state.settings.replication_seconds
+    metrics, namespace = context.app_state.metrics.http, context.namespace.scripts.namespace
     try:
         await context.namespace.replication.confirm(ids, seconds)
+        metrics.replicated(namespace, "replicated")
     except NotReplicated as error:
+        metrics.replicated(namespace, "not_replicated")
         raise NotReplicated(error.message, **{_NAMES[ids[0].partition("_")[0]]: ids[0]}) from None
 
 

@@ -1,5 +1,7 @@
 """The audit of the namespace: its last report, and requesting one."""
 
+from dataclasses import replace
+
 from fastapi import Response
 
 from service.api.context import Context
@@ -30,5 +32,7 @@ async def get_audit(context: Context) -> Response:
 async def request_audit(context: Context) -> Response:
     """A worker begins one within seconds, or after the running one. The request expires after ten minutes."""
     audits = context.namespace.audits
-    await audits.request()
-    return rendering.respond(audit_document(await audits.state()), 202)
+    requested_at = await audits.request()
+    # A worker may have begun it since, and forgotten the request.
+    state = replace(await audits.state(), requested_at=requested_at)
+    return rendering.respond(audit_document(state), 202)

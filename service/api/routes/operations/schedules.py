@@ -231,6 +231,7 @@ async def run_schedule_now(
         if idempotency is not None and (replay := await context.namespace.jobs.find_replay(idempotency)):
             return respond_to_run(context, replay)
         found = await read(context, name)
+        context.app_state.memory.check(context.caller.namespace)
         spec = resolve(context, found)
         if found.definition["overlap"] == "replace":
             grace = context.app_state.settings.cancel_grace_seconds

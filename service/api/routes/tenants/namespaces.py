@@ -140,7 +140,7 @@ async def update_namespace(
     **operation("namespaces:admin", "Delete an empty namespace", {204: ("Deleted.", None)}, (404, 409)),
 )
 async def delete_namespace(name: NamespacePath, context: Context) -> Response:
-    """Deletes its record and quotas, and revokes its API keys.
+    """Deletes its record, quotas and webhooks, and revokes its API keys.
 
     409 `namespace_not_empty` while it has jobs, queues with settings, flows, fan-outs or schedules.
     """

@@ -10,7 +10,8 @@ local found = redis.call('HMGET', key, 'version', 'pending')
 if not found[1] then return 'missing' end
 if ARGV[3] ~= '' and ARGV[3] ~= found[1] then return 'version' end
 -- Checks above, writes below.
-redis.call('HINCRBY', P .. 'counters', 'deliveries_pending', -(found[2] or 0))
+-- Not -0, which Redis before 7.2 would send as the text '-0', and refuse.
+redis.call('HINCRBY', P .. 'counters', 'deliveries_pending', 0 - (found[2] or 0))
 redis.call('HDEL', P .. 'subscriptions', id)
 redis.call('ZREM', P .. 'webhooks', id)
 redis.call('ZREM', P .. 'outbox', id)

@@ -67,7 +67,10 @@ for i = 8, #ARGV, 2 do
 end
 -- Checks above, writes below.
 if entry[1] then redis.call('HSET', key, 'seen_at', now, 'running', ARGV[4], 'state', ARGV[5]) end
-if #renewed > 0 then redis.call('ZADD', P .. 'leases', 'XX', unpack(renewed)) end
+-- Lua passes about 8,000 arguments to a command, and a worker may hold more leases.
+for i = 1, #renewed, 2000 do
+  redis.call('ZADD', P .. 'leases', 'XX', unpack(renewed, i, math.min(#renewed, i + 1999)))
+end
 -- After the renewal, because the leases of a worker that is back need no protection.
 outage_guard.note_reachable(tonumber(ARGV[3]), tonumber(ARGV[6]))
 return answer

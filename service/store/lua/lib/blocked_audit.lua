@@ -79,8 +79,10 @@ local function settle(id, job, edges)
       function() endings.finish(id, job, 'cancel', edges[unmet] == '4' and 'fan_out' or 'dependency', 0) end)
   elseif #live > 0 then
     note('lost_dependency', key, id, 'the job does not wait for ' .. live[1], function()
-      redis.call('SADD', key, unpack(live))
-      for _, dependency in ipairs(live) do check_live(id, dependency, edges[dependency]) end
+      for _, dependency in ipairs(live) do
+        redis.call('SADD', key, dependency)
+        check_live(id, dependency, edges[dependency])
+      end
     end)
   else
     note('lost_dependency', key, id, 'all dependencies have ended',

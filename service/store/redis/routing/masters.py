@@ -74,7 +74,8 @@ class Masters:
         now = asyncio.get_running_loop().time()
         if layout is None:
             doubts.on_silence(now)
-            if not self._silent:
+            # At the start, the caller reports it.
+            if not self._silent and not first:
                 log.info("redis_masters_unknown", error=type(self._failure).__name__)
         elif doubts.on_layout(layout, now):
             if not first:
