@@ -32,22 +32,25 @@ def duties(app_state: AppState) -> list[Coroutine[Any, Any, None]]:
     """One endless coroutine per duty."""
     lease_ms = app_state.settings.lease_ms
 
+    found_tasks, found_actions = asyncio.Event(), asyncio.Event()
+
     async def api_heartbeat(namespace_state: NamespaceState) -> None:
-        # Shows workers that Redis was reachable, so that they can tell an outage from a crashed worker.
-        try:
-            await namespace_state.namespace.api_heartbeat(lease_ms, namespace_state.reachability.away_ms)
-        except TriageError:
-            namespace_state.reachability.missed()
-            raise
-        namespace_state.reachability.reached()
+        await send_heartbeat(app_state, namespace_state)
+        if namespace_state.duties.tasks:
+            found_tasks.set()
+        if namespace_state.duties.bulk_actions:
+            found_actions.set()
+
+    async def stats(namespace_state: NamespaceState) -> None:
+        await store_stats(app_state, namespace_state)
 
     return [
         watch_memory(app_state),
         repeat("api_heartbeat", app_state, min(HEARTBEAT, lease_ms / 8_000), api_heartbeat),
-        repeat("work_on_groups", app_state, WORK, work_on_groups),
+        repeat("work_on_groups", app_state, WORK, work_on_groups, found_tasks),
         repeat("forget_groups", app_state, FORGET, forget_groups),
-        repeat("work_on_bulk_actions", app_state, WORK, work_on_bulk_actions),
-        repeat("store_stats", app_state, STATS, store_stats),
+        repeat("work_on_bulk_actions", app_state, WORK, work_on_bulk_actions, found_actions),
+        repeat("store_stats", app_state, STATS, stats),
     ]
 
 
@@ -67,26 +70,61 @@ async def watch_memory(app_state: AppState) -> None:
         await asyncio.sleep(MEMORY)
 
 
+async def send_heartbeat(app_state: AppState, namespace_state: NamespaceState) -> None:
+    """Show workers that Redis is reachable, so that they can tell an outage from a crashed worker.
+
+    The reply says what there is to do. Namespaces in which nothing happens rest, except this process' own.
+    """
+    now, duties = app_state.clock.monotonic(), namespace_state.duties
+    if not duties.heartbeat_due(now, namespace_state.used_at):
+        return
+    namespace, reachability = namespace_state.namespace, namespace_state.reachability
+    try:
+        due = await namespace.api_heartbeat(app_state.settings.lease_ms, reachability.away_ms)
+    except TriageError:
+        reachability.missed()
+        duties.failed()
+        raise
+    reachability.reached()
+    duties.found(due, now, rests=namespace.scripts.namespace != app_state.settings.namespace)
+
+
 async def work_on_groups(namespace_state: NamespaceState) -> None:
-    await namespace_state.namespace.group_tasks.work()
+    duties = namespace_state.duties
+    if duties.tasks:
+        # First: the next heartbeat finds what is left.
+        duties.tasks = False
+        await namespace_state.namespace.group_tasks.work()
 
 
 async def forget_groups(namespace_state: NamespaceState) -> None:
-    await namespace_state.namespace.group_tasks.forget_ended()
+    duties = namespace_state.duties
+    if duties.groups:
+        duties.groups = False
+        await namespace_state.namespace.group_tasks.forget_ended()
 
 
 async def work_on_bulk_actions(namespace_state: NamespaceState) -> float | None:
     """Work on a batch of a bulk action."""
+    duties = namespace_state.duties
+    if not duties.bulk_actions:
+        return None
     next_ms = await namespace_state.namespace.bulk_batches.work()
+    duties.bulk_actions = next_ms is not None
     return None if next_ms is None else next_ms / 1000
 
 
-async def store_stats(namespace_state: NamespaceState) -> None:
-    await namespace_state.namespace.stats_recorder.work()
+async def store_stats(app_state: AppState, namespace_state: NamespaceState) -> None:
+    """Store a minute of the history if one is due."""
+    now, duties = app_state.clock.monotonic(), namespace_state.duties
+    if duties.stats_due(now):
+        duties.stored_stats(now, await namespace_state.namespace.stats_recorder.work())
 
 
-async def repeat(name: str, app_state: AppState, pause: float, duty: Duty) -> None:
-    """Run a duty in each namespace, with `pause` seconds between rounds.
+async def repeat(
+    name: str, app_state: AppState, pause: float, duty: Duty, found: asyncio.Event | None = None
+) -> None:
+    """Run a duty in each namespace, with `pause` seconds between rounds or until there is work.
 
     A failure in one does not stop the others. Logs failures once, until a round succeeds in all of them.
     """
@@ -106,4 +144,9 @@ async def repeat(name: str, app_state: AppState, pause: float, duty: Duty) -> No
         elif not failed and error is not None:
             log.error("duty_failed", duty=name, exc_info=error)
         failed = error is not None
-        await asyncio.sleep(wait)
+        if found is None:
+            await asyncio.sleep(wait)
+            continue
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(found.wait(), wait)
+        found.clear()

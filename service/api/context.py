@@ -14,6 +14,7 @@ from service.api.auth.cross_origin import is_elsewhere
 from service.api.auth.memory_shares import MemoryShares
 from service.api.auth.reach import check_operation
 from service.api.auth.throttle import WINDOW_SECONDS, Refusals, fingerprint
+from service.api.duties import Duties
 from service.api.job_types import KnownTypes
 from service.api.metrics.api_metrics import ApiMetrics
 from service.api.requests.body_budget import Bodies
@@ -119,6 +120,7 @@ class NamespaceState:
     rate: RequestRate
     #: Monotonic time.
     used_at: float = 0.0
+    duties: Duties = field(default_factory=Duties)
 
 
 @record

@@ -118,6 +118,8 @@ class HeartbeatReply:
     next_end_ms: int | None = None
     #: A wake-up of the worker's pool waits to be taken.
     wake_up: bool = False
+    #: The next heartbeat may come late: nothing happens, and a message will say when something does.
+    may_rest: bool = False
 
 
 def heartbeat_arguments(
@@ -137,7 +139,7 @@ def heartbeat_arguments(
 
 def decode_heartbeat(reply: Sequence[Any]) -> HeartbeatReply:
     known, drain, now, tasks, wake_up, *rest = reply
-    times, rest = [not_negative(time) for time in rest[:6]], rest[6:]
+    times, may_rest, rest = [not_negative(time) for time in rest[:6]], rest[6], rest[7:]
     next_fire, next_prune, next_delivery, next_loss, *ends = times
     rows = [
         (*texts((id, token, word)), grace_ms, text(message))
@@ -160,6 +162,7 @@ def decode_heartbeat(reply: Sequence[Any]) -> HeartbeatReply:
         next_loss_ms=next_loss,
         next_end_ms=min((at for at in ends if at is not None), default=None),
         wake_up=bool(wake_up),
+        may_rest=bool(may_rest),
     )
 
 
@@ -276,9 +279,10 @@ class Leases:
         except (RedisError, OSError) as error:
             raise translate(error, wrote=True) from error
 
-    def channels(self, worker_id: str, pool: str) -> tuple[str, str]:
-        """The channels of a subscribed worker: of wake-ups, and of messages to itself."""
-        return self._wake_key(pool), keys.inbox(self._scripts.prefix, worker=worker_id)
+    def channels(self, worker_id: str, pool: str) -> tuple[str, str, str]:
+        """The channels of a subscribed worker: of wake-ups, of messages to itself, and of activity."""
+        prefix = self._scripts.prefix
+        return self._wake_key(pool), keys.inbox(prefix, worker=worker_id), prefix + keys.ACTIVITY
 
     def _wake_key(self, pool: str) -> str:
         return keys.wake(self._scripts.prefix, pool=pool)

@@ -1,7 +1,10 @@
 """Builds the store objects of one namespace."""
 
+from dataclasses import dataclass
+
 from redis.asyncio import Redis
 
+from service.domain.group_tasks import STAGED_MS
 from service.store.audit.audits import Audits
 from service.store.bulk.bulk_actions import BulkActions
 from service.store.bulk.job_selection import JobSelection
@@ -31,6 +34,21 @@ from service.store.stats.recorder import Recorder
 from service.store.webhooks.endpoints import Webhooks
 from service.store.webhooks.outbox import Outbox
 from service.store.workers import WorkerRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class DueWork:
+    """What there is to do in a namespace."""
+
+    #: Seconds until something may happen without a new request; 0 = something happens now, None = no job and
+    #: no schedule waits.
+    rest: float | None
+    #: Tasks of flows and fan-outs.
+    tasks: bool
+    #: A portion of a bulk action, or the deletion of its record.
+    bulk_actions: bool
+    #: The deletion of groups, or the end of abandoned ones.
+    groups: bool
 
 
 class Namespace:
@@ -76,9 +94,17 @@ class Namespace:
         self.change_feed = ChangeFeed(self.scripts, subscriber)
         self.event_log = EventLog(self.scripts, self.change_feed)
 
-    async def api_heartbeat(self, lease_ms: int, away_ms: int = 0) -> None:
-        """Record that Redis is reachable and wake workers for queued jobs; call it several times per lease.
+    async def api_heartbeat(self, lease_ms: int, away_ms: int = 0) -> DueWork:
+        """Record that Redis is reachable and wake workers for queued jobs.
 
-        `away_ms`: how long this process could not reach Redis before this call.
+        Call it several times per lease while something happens. `away_ms`: how long this process could
+        not reach Redis before this call.
         """
-        await self.scripts.run("api_heartbeat", [lease_ms, away_ms])
+        reply = await self.scripts.run("api_heartbeat", [lease_ms, away_ms])
+        rest_ms, tasks, bulk_actions, groups, staged_ms = reply
+        return DueWork(
+            rest=None if rest_ms < 0 else rest_ms / 1000,
+            tasks=tasks > 0,
+            bulk_actions=bool(bulk_actions),
+            groups=bool(groups) or staged_ms >= STAGED_MS,
+        )

@@ -34,14 +34,7 @@ class WorkerRegistry:
         await self._scripts.run("register_worker", [*entry, *fields, *published])
 
     async def deregister(self, id: str) -> None:
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.unlink(
-            keys.worker(self._prefix, worker=id),
-            keys.inbox(self._prefix, worker=id),
-            keys.claim(self._prefix, worker=id),
-        )
-        pipe.zrem(keys.workers(self._prefix), id)
-        await self._execute(pipe)
+        await self._scripts.run("deregister_worker", [id])
 
     async def request_drain(self, id: str) -> bool:
         """Request a drain; a marker in the inbox wakes the worker's heartbeat, which receives the request."""
@@ -123,9 +116,3 @@ class WorkerRegistry:
         now = seconds * 1000 + micros // 1000
         found = (decode_worker(id, row, now) for id, row in zip(ids, rows, strict=True))
         return [record for record in found if record is not None]
-
-    async def _execute(self, pipe: Any) -> None:
-        try:
-            await pipe.execute()
-        except (RedisError, OSError) as error:
-            raise translate(error, wrote=True) from error

@@ -9,6 +9,7 @@ import pytest
 from service.api import background
 from service.domain.states import State
 from service.store.namespace import Namespace
+from service.tasks import end
 from tests.api.client import Api, problem
 from tests.api.keys import authorization
 from tests.support.factories import job_in, state_of, submit
@@ -22,15 +23,12 @@ CANCEL: dict[str, Any] = {"action": "cancel", "filter": {"queue": "default"}}
 
 @pytest.fixture
 async def kept(api: Api) -> AsyncIterator[Api]:
-    """The API with the background duty that carries out bulk actions."""
+    """The API with its background duties, which carry out bulk actions."""
     app_state = api.app.state.app_state
     app_state.namespace_state(app_state.settings.namespace)
-    worker = asyncio.create_task(
-        background.repeat("bulk", app_state, background.WORK, background.work_on_bulk_actions)
-    )
+    tasks = [asyncio.create_task(duty) for duty in background.duties(app_state)]
     yield api
-    worker.cancel()
-    await asyncio.gather(worker, return_exceptions=True)
+    await end(tasks)
 
 
 async def act(api: Api, path: str = BULK, **body: Any) -> dict[str, Any]:

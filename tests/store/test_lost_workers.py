@@ -28,3 +28,17 @@ async def test_a_silent_worker_is_lost_after_its_lease(
     found = await store.workers.get(id)
     assert found is not None
     assert found.state == state
+
+
+@pytest.mark.parametrize(
+    ("running", "silent_ms", "state"), [(0, 30_000, "running"), (0, 32_000, "lost"), (1, 17_000, "lost")]
+)
+async def test_a_subscribed_worker_may_be_silent_for_longer_while_it_is_idle(
+    store: Namespace, running: int, silent_ms: int, state: str
+) -> None:
+    seconds, micros = (await store.queries.pipeline(lambda pipe: pipe.time()))[0]
+    seen_at = seconds * 1000 + micros // 1000 - silent_ms
+    id = await register_worker(store, subscribed=True, running=running, lease_ms=15_000, seen_at=seen_at)
+    found = await store.workers.get(id)
+    assert found is not None
+    assert found.state == state

@@ -42,7 +42,7 @@ async def claim(
     request = ClaimRequest(
         worker_id=worker,
         request_id=fields.pop("request_id", None) or f"cl_{next(_numbers)}",
-        pool="pool",
+        pool=fields.pop("pool", "pool"),
         lease_ms=lease_ms,
         slots=slots,
         queues=fields.pop("queues", {"*": 1}),

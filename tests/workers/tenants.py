@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 
 from service.settings import Settings
+from tests.support.eventually import eventually
 from workers.handler import job
 from workers.worker import TriageWorker
 
@@ -34,6 +36,22 @@ async def hold(ctx: Any) -> None:
 async def note(ctx: Any) -> str:
     STARTED.append(ctx["settings"].namespace)
     return ctx["settings"].namespace
+
+
+@job()
+async def reveal(ctx: Any, card: str, phone: str) -> dict[str, str]:
+    return {"card": card, "phone": phone}
+
+
+@job(name="enqueue-two")
+async def enqueue_two(ctx: Any) -> str:
+    """Submits two jobs, which the quota of its namespace may refuse."""
+    try:
+        for _ in range(2):
+            await ctx["redis"].enqueue_job("note")
+    except Exception as error:
+        return "refused" if "quota" in str(error).lower() else repr(error)
+    return "enqueued"
 
 
 @job()
@@ -71,6 +89,16 @@ class Serving:
         """Whether its probes expect a claim from some namespace."""
         parts = self.worker._parts
         return parts is not None and parts.served.last_claim_at(math.inf) < math.inf
+
+
+async def started(count: int) -> Counter[str]:
+    """The runs by namespace, once there are so many."""
+
+    def there() -> Counter[str]:
+        assert len(STARTED) == count, STARTED
+        return Counter(STARTED)
+
+    return await eventually(there, 30)
 
 
 @contextlib.asynccontextmanager

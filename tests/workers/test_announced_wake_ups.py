@@ -112,7 +112,7 @@ async def test_a_wake_up_is_announced_once_until_it_is_taken(store: Namespace) -
     record = await store.workers.get("wk_1")
     assert record is not None
     heard: asyncio.Queue[None] = asyncio.Queue()
-    channel, _ = store.leases.channels(record.id, record.pool)
+    channel, *_ = store.leases.channels(record.id, record.pool)
     subscription = Subscription(store.change_feed._subscriber, {channel: lambda: heard.put_nowait(None)})
     subscription.start()
     # Before the subscription, there may have been one.

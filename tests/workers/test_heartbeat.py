@@ -15,6 +15,9 @@ from workers.engine.heartbeat import Heartbeat, HeartbeatClient, NamespaceHeartb
 
 pytestmark = pytest.mark.anyio
 
+#: Nothing is due, and the worker may not rest.
+REPLY = [1, 0, 0, 0, 0, *[-1] * 6, 0]
+
 
 @pytest.mark.parametrize("lease_ms", [500, 15_000, 60_000, 3_600_000])
 @pytest.mark.parametrize("busy", [False, True])
@@ -23,7 +26,7 @@ async def test_a_worker_with_long_leases_is_not_taken_for_lost(lease_ms: int, bu
     inbox: Any = SimpleNamespace()
     client = HeartbeatClient(
         record=cast(Any, SimpleNamespace(id="wk_1", lease_ms=lease_ms, pool="pool")),
-        calls=cast(Any, SimpleNamespace(run=lambda *_: [1, 0, 0, 0, 0, *[-1] * 6], server="", namespace="")),
+        calls=cast(Any, SimpleNamespace(run=lambda *_: REPLY, server="", namespace="")),
         inbox=inbox,
         leases=cast(Any, None),
     )
@@ -60,7 +63,7 @@ class Server:
         self._sent.append(self.namespace)
         if self.server in self._away:
             raise self._error
-        return [1, 0, 0, 0, 0, *[-1] * 6]
+        return REPLY
 
 
 async def test_a_server_that_is_away_is_asked_once_for_all_its_namespaces() -> None:

@@ -1,91 +1,21 @@
 """A worker of several namespaces, on a real server: one pool of slots, and nothing of one in another."""
 
 import asyncio
-import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
-from service.domain.job import Job
 from service.domain.states import State
 from service.domain.tenant import Policy
-from service.store.namespace import Namespace
-from service.store.redis.connect import connect
 from service.store.tenants.tenants import Tenants
-from tests.support import invariants
 from tests.support.eventually import eventually
 from tests.support.factories import submit
-from tests.workers.tenants import STARTED, gate, serving
+from tests.workers.several import Space, name, names, reached, registered
+from tests.workers.tenants import STARTED, gate, serving, started
 from workers.namespaces import served_namespaces
 
-pytestmark = pytest.mark.anyio
-
-Space = Callable[[str], Namespace]
-
-
-@pytest.fixture(autouse=True)
-def collect_as_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.worker.collect_rarely", lambda: None)
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Any]:
-    redis = connect(redis_url, socket_timeout=10)
-    yield redis
-    await redis.flushdb(asynchronous=True)
-    await redis.aclose()
-
-
-@pytest.fixture
-async def space(redis: Any) -> AsyncIterator[Space]:
-    """Namespaces by a short name; the invariants hold in each of them at the end."""
-    made: dict[str, Namespace] = {}
-    suffix = secrets.token_hex(4)
-
-    def make(name: str) -> Namespace:
-        if name not in made:
-            made[name] = Namespace(redis, f"{name}-{suffix}", 1_000_000)
-        return made[name]
-
-    yield make
-    for store in made.values():
-        await invariants.check(store)
-
-
-def name(store: Namespace) -> str:
-    return store.scripts.namespace
-
-
-def names(*stores: Namespace) -> str:
-    return ",".join(map(name, stores))
-
-
-async def reached(store: Namespace, id: str, state: State = State.SUCCEEDED) -> Job:
-    async def there() -> Job:
-        job = await store.queries.job(id)
-        assert job is not None
-        assert job.state is state, job
-        return job
-
-    return await eventually(there, 30)
-
-
-async def started(count: int) -> Counter[str]:
-    def there() -> Counter[str]:
-        assert len(STARTED) == count, STARTED
-        return Counter(STARTED)
-
-    return await eventually(there, 30)
-
-
-async def registered(*stores: Namespace) -> None:
-    async def there() -> None:
-        for store in stores:
-            assert await store.workers.alive()
-
-    await eventually(there)
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("collect_as_always")]
 
 
 async def test_handlers_submit_to_the_namespace_of_their_job(redis_url: str, space: Space) -> None:
@@ -210,7 +140,7 @@ async def test_an_idle_worker_blocks_one_connection(redis_url: str, space: Space
         for store in stores:
             await reached(store, await submit(store, name="note"))
         (subscriber,) = await subscribers(redis)
-        assert int(subscriber["sub"]) == 2 * len(stores)
+        assert int(subscriber["sub"]) == 3 * len(stores)
         assert [client for client in await redis.client_list() if "b" in client["flags"]] == []
 
 

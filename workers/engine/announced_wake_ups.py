@@ -8,8 +8,8 @@ from service.tasks import end
 from workers.engine.pool import Pool
 
 #: How long a claimer sleeps at most, in seconds: longer than one that blocks, because the heartbeats of this
-#: worker also look for wake-ups.
-REST = 60.0
+#: worker also look for wake-ups and for overdue jobs.
+REST = 300.0
 
 
 def _nothing() -> None:

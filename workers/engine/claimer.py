@@ -27,6 +27,10 @@ FIRST_PAUSE, LAST_PAUSE = 0.1, 1.0
 log = structlog.get_logger("triage.claimer")
 
 
+def _nothing() -> None:
+    pass
+
+
 class Claimer:
     """The claim loop. It repeats a claim whose reply was lost; the same id returns the same leases."""
 
@@ -45,6 +49,8 @@ class Claimer:
         self._slots = executor.slots
         self._clock = clock
         self._schedule_check = schedule_check
+        #: Called for each claim that has leased jobs.
+        self.on_leases: Callable[[], None] = _nothing
         #: From the last claim, so that queue weights also hold when this worker takes one job at a time.
         self._credits = b""
         #: Monotonic time of the last claim that returned or failed.
@@ -114,6 +120,8 @@ class Claimer:
         if claim is None:
             return False
         self._slots.keep(len(claim.leases))
+        if claim.leases:
+            self.on_leases()
         await self._start(claim)
         self._slots.release()
         self._more_jobs = len(claim.leases) == slots or claim.more

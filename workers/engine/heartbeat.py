@@ -25,6 +25,9 @@ from workers.engine.watchdog import Watchdog
 RENEWALS_PER_LEASE = 3
 #: The longest interval in seconds, however long leases last: three missed heartbeats make a worker "lost".
 MAX_INTERVAL = LOST_AFTER_MS / 3000
+#: The longest interval of a subscribed worker in seconds while nothing happens in a namespace, and the random
+#: part of it, which spreads the heartbeats of many namespaces.
+REST, JITTER = LOST_AFTER_MS / 1500, 0.2
 #: The pause after a failure that is not one of Redis, in seconds.
 AGAIN = 0.5
 #: How long to wait for something to do in a thread without namespaces, in seconds.
@@ -86,10 +89,39 @@ class NamespaceHeartbeat:
     due: float = 0.0
     #: Whether the last one failed.
     away: bool = False
+    #: Whether the next one comes late, because nothing happens.
+    resting: bool = False
     lease_seconds: float = field(init=False)
+    #: The event loop and the thread of heartbeats change when the next one is due.
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _rest_ended: bool = False
 
     def __post_init__(self) -> None:
         self.lease_seconds = self.client.record.lease_ms / 1000
+
+    def begin(self) -> None:
+        """One is about to be sent: what happens meanwhile makes the next one due earlier."""
+        with self._lock:
+            self.due, self._rest_ended = math.inf, False
+
+    def schedule(self, now: float, *, may_rest: bool) -> None:
+        """The reply has arrived."""
+        with self._lock:
+            self.resting = may_rest and not self._rest_ended
+            self.due = min(self.due, now + self.interval())
+
+    def hasten(self) -> None:
+        """Make the next one due at once."""
+        with self._lock:
+            self.due = 0.0
+
+    def end_rest(self, now: float) -> bool:
+        """Something happens in the namespace: return to the usual interval. Whether that changes anything."""
+        with self._lock:
+            rested, self.resting, self._rest_ended = self.resting, False, True
+            if rested:
+                self.due = min(self.due, now + self.interval())
+            return rested
 
     def send(self) -> HeartbeatReply:
         state = "draining" if self.executor.draining.is_set() else "running"
@@ -98,8 +130,10 @@ class NamespaceHeartbeat:
         return self.client.heartbeat(used, state, self.executor.runs.leases(), self.reachability.away_ms)
 
     def interval(self) -> float:
-        """Seconds to the next heartbeat: an idle worker only has to stay visible."""
+        """Seconds to the next heartbeat: an idle worker only has to stay visible and see others' leases."""
         busy = self.executor.runs.leases()
+        if self.resting and not busy:
+            return REST * (1 - JITTER * random.random())
         seconds = self.lease_seconds / RENEWALS_PER_LEASE if busy else self.lease_seconds * 2 / 3
         return min(seconds, MAX_INTERVAL)
 
@@ -129,8 +163,13 @@ class Heartbeat(threading.Thread):
 
     def wake(self, namespace: NamespaceHeartbeat) -> None:
         """Send a heartbeat of this namespace now: there is a message in its inbox."""
-        namespace.due = 0.0
+        namespace.hasten()
         self._woken.set()
+
+    def end_rest(self, namespace: NamespaceHeartbeat) -> None:
+        """Something happens in this namespace: a lease begins, which this or another worker holds."""
+        if namespace.end_rest(self._now()):
+            self._woken.set()
 
     def stop(self) -> None:
         self._stopped.set()
@@ -164,8 +203,7 @@ class Heartbeat(threading.Thread):
 
     def _send(self, namespace: NamespaceHeartbeat) -> bool:
         """False if the server does not respond."""
-        # Before the call, because a message that arrives meanwhile makes the next one due at once.
-        namespace.due = math.inf
+        namespace.begin()
         try:
             reply = namespace.send()
         except Exception as error:
@@ -174,7 +212,7 @@ class Heartbeat(threading.Thread):
             return not isinstance(error, BackendUnavailable | OutcomeUnknown)
         namespace.reachability.reached()
         namespace.away = False
-        namespace.due = min(namespace.due, self._now() + namespace.interval())
+        namespace.schedule(self._now(), may_rest=reply.may_rest)
         self._loop.call_soon_threadsafe(namespace.on_reply, reply)
         return True
 
@@ -201,6 +239,6 @@ class Heartbeat(threading.Thread):
             return
         try:
             blocking.client.wait_for_inbox(seconds)
-            blocking.due = 0.0
+            blocking.hasten()
         except TriageError as error:
             self._on_failure(blocking, error)

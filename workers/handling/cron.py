@@ -73,7 +73,8 @@ class Cron:
         """Fire due cron jobs; returns the seconds until the next fire time."""
         now = self._clock.now_ms()
         due = [entry for entry in self.entries if entry.next_ms is not None and entry.next_ms <= now]
-        await self._fire(due, now)
+        if due:
+            await self._fire(due, now)
         now = self._clock.now_ms()
         coming = [entry.next_ms - now for entry in self.entries if entry.next_ms is not None]
         return min(SLEEP_AT_MOST, max(0.0, (min(coming) + 1) / 1000)) if coming else SLEEP_AT_MOST

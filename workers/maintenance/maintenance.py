@@ -29,7 +29,9 @@ from workers.maintenance.webhooks.sender import WebhookSender
 from workers.telemetry.metrics import Metrics
 
 #: The interval between checks with several namespaces, in seconds: heartbeats report what is due in each.
-REST = 600.0
+REST = 1800.0
+#: Within this time, in seconds, the minutes of many namespaces are stored, so that they do not call at once.
+SPREAD = 15.0
 
 
 class Maintenance:
@@ -83,9 +85,10 @@ class Maintenance:
             "bulk_actions": self._bulk.work,
             "audit": self._auditor.audit,
             "report_stats": self.stats.report,
-            "store_stats": namespace.stats_recorder.work,
+            "store_stats": self._store_stats,
             "clean_registry": RegistryCleaner(namespace.workers, **rest).clean,
         }
+        self._recorder, self._spread = namespace.stats_recorder, SPREAD * random.random() if several else 0.0
         requests = EventRequests(settings.http_allow, clock, settings.webhook_seconds, settings.namespace)
         self._webhooks = WebhookSender(
             worker_id, namespace.outbox, requests, clock, metrics.webhooks, random.random, **rest
@@ -95,6 +98,9 @@ class Maintenance:
         if settings.unroutable_seconds > 0:
             reaper = UnroutableReaper(namespace.leases, settings.unroutable_seconds)
             self._duties["bury_unroutable"] = reaper.bury
+
+    async def _store_stats(self) -> float:
+        return await self._recorder.work() + self._spread
 
     def schedule_check(self, seconds: float) -> None:
         """A job may expire, or a cancel must be forced, in `seconds`."""

@@ -77,5 +77,9 @@ class Rescuer:
         return min(self._lease / 3, reply.next_in_ms / 1000 + PAST)
 
     def schedule_check(self, seconds: float) -> None:
-        """A lease expires in `seconds`."""
-        self._alarm.schedule_check(seconds + PAST)
+        """A lease expires in `seconds`.
+
+        Checks several times until then: if no process had reached Redis for half a lease, the lease would be
+        protected as after an outage, and the rescue would be late.
+        """
+        self._alarm.schedule_check(min(seconds + PAST, self._lease / 3))

@@ -185,8 +185,13 @@ class ServedNamespace:
         on_reply = partial(self._shared.on_heartbeat, self)
         heartbeat = NamespaceHeartbeat(client, self.executor, self._reachability, on_reply)
         if self._several:
-            wake_ups, inbox = self.namespace.leases.channels(self.record.id, self.record.pool)
-            calls = {wake_ups: self.claimer.on_announcement, inbox: lambda: thread.thread.wake(heartbeat)}
+            wake_ups, inbox, activity = self.namespace.leases.channels(self.record.id, self.record.pool)
+            self.claimer.on_leases = end_rest = partial(thread.thread.end_rest, heartbeat)
+            calls = {
+                wake_ups: self.claimer.on_announcement,
+                inbox: partial(thread.thread.wake, heartbeat),
+                activity: end_rest,
+            }
             subscriber = self._shared.connections.subscriber(self.namespace)
             self._subscription = Subscription(subscriber, calls)
             self._subscription.start()

@@ -8,9 +8,8 @@ from typing import Any
 from service.domain.results import FinishResult
 from service.settings import Settings
 from service.store.leases import Finish, HeartbeatReply
-from workers.engine.announced_wake_ups import REST
 from workers.engine.drain import Drain
-from workers.engine.heartbeat import Heartbeat, connect_thread
+from workers.engine.heartbeat import REST, Heartbeat, connect_thread
 from workers.engine.pool import BLOCK_AT_MOST
 from workers.engine.runs.caution import Caution
 from workers.engine.runs.slots import Slots
@@ -83,7 +82,7 @@ class Composition:
             self.slots,
             draining.is_set,
             lambda: self.served.last_claim_at(clock.monotonic()),
-            REST if several else BLOCK_AT_MOST,
+            3 * REST if several else BLOCK_AT_MOST,
         )
         self.metrics.unclaimed.set_function(self.health.unclaimed_seconds)
         #: Set when the worker ends.

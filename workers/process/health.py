@@ -24,7 +24,10 @@ class Health:
         last_claim_at: Callable[[], float],
         rest: float = BLOCK_AT_MOST,
     ) -> None:
-        """`last_claim_at`: where it was longest ago; no namespace rests longer than `rest` seconds."""
+        """`last_claim_at`: where it was longest ago, or the heartbeat of a claimer that sleeps.
+
+        `rest`: how long it may be ago, in seconds.
+        """
         self._clock = clock
         self._slots = slots
         self._is_draining = is_draining

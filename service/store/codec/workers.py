@@ -34,7 +34,9 @@ def decode_worker(id: str, fields: Fields, now: int) -> WorkerRecord | None:
     seen_at = int(fields[b"seen_at"])
     state: WorkerState = "draining" if fields[b"state"] == b"draining" else "running"
     lease_ms = int(fields[b"lease_ms"])
-    lost_after_ms = min(lease_ms, LOST_AFTER_MS) + LATE_MS
+    running, subscribed = int(fields[b"running"]), b"subscribed" in fields
+    # Heartbeats of a subscribed worker rest while nothing happens.
+    lost_after_ms = LOST_AFTER_MS if subscribed and not running else min(lease_ms, LOST_AFTER_MS)
     return WorkerRecord(
         id=id,
         host=fields[b"host"].decode(),
@@ -42,14 +44,14 @@ def decode_worker(id: str, fields: Fields, now: int) -> WorkerRecord | None:
         version=fields[b"version"].decode(),
         queues=orjson.loads(fields[b"queues"]),
         job_types=tuple(orjson.loads(fields[b"job_types"])),
-        state="lost" if now - seen_at > lost_after_ms else state,
-        running=int(fields[b"running"]),
+        state="lost" if now - seen_at > lost_after_ms + LATE_MS else state,
+        running=running,
         capacity=int(fields[b"capacity"]),
         started_at=int(fields[b"started_at"]),
         seen_at=seen_at,
         lease_ms=lease_ms,
         forgotten=now - seen_at > FORGOTTEN_AFTER_MS,
-        subscribed=b"subscribed" in fields,
+        subscribed=subscribed,
     )
 
 

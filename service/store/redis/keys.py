@@ -284,6 +284,9 @@ define = _key
 #: The PUBLISH channel (not a key) on which changes of watched jobs are announced.
 CHANGES = "changes"
 
+#: The channel on which workers of several namespaces hear that something happens in one of them again.
+ACTIVITY = "activity"
+
 #: API keys have their own prefix, so that key patterns for workers in Redis's access lists do not match them.
 ACCESS_PREFIX = "triage-access:{keys}:"
 access_key = _key(

@@ -56,6 +56,9 @@ class Recorder:
         self._scripts = scripts
         self._queries = queries
         self._prefix = scripts.prefix
+        #: The depths of queues, as `quiet_minutes.lua` writes them, and a packed minute with them in which
+        #: nothing was counted: the next minute, as long as nothing happens.
+        self._quiet = "", encode_tallies({WHOLE: Tally()})
 
     async def add(self, worker_id: str, number: int, counts: Mapping[str, int]) -> int:
         """Add a worker's counts to the current minute, once per `number`; returns the time, unix ms."""
@@ -64,7 +67,8 @@ class Recorder:
 
     async def work(self) -> float:
         """Store what is due; returns the seconds until the next call makes sense."""
-        minute, due, wait_ms = await self._scripts.run("next_stats_minute", [DUE_MS, TURN_MS, MISSED])
+        arguments: list[Argument] = [DUE_MS, TURN_MS, MISSED, *self._quiet, BATCH]
+        minute, due, wait_ms = await self._scripts.run("next_stats_minute", arguments)
         if minute >= 0:
             for each in range(minute, due + 1):
                 await self._store(each, sampled=each == due)
@@ -77,11 +81,14 @@ class Recorder:
         tallies = read_counts(
             (await self._queries.pipeline(lambda pipe: pipe.hgetall(self._minute_key(minute))))[0]
         )
-        if sampled:
-            await self._sample(minute, tallies)
+        depths = await self._sample(minute, tallies) if sampled else {}
         kept = await self._fold(minute, tallies)
         if kept or sampled:
-            kept[WHOLE] = Tally.sum(tally for name, tally in kept.items() if name.startswith("q|"))
+            kept[WHOLE] = _whole(kept)
+        if sampled and all(series_name("queue", queue) in kept for queue in depths):
+            quiet = {series_name("queue", queue): Tally(depth=depth) for queue, depth in depths.items()}
+            lines = (f"{queue} {' '.join(map(str, depth))}" for queue, depth in depths.items())
+            self._quiet = "\n".join(lines), encode_tallies({**quiet, WHOLE: _whole(quiet)})
         hour_key = stats_keys.minutes(self._prefix, hour=str(minute // MINUTES))
 
         def ask(pipe: Any) -> None:
@@ -96,8 +103,12 @@ class Recorder:
         if (minute + 1) % FIVE == 0:
             await self.store_five(minute + 1 - FIVE)
 
-    async def _sample(self, minute: int, tallies: dict[str, Tally]) -> None:
-        """Add the depths of queues, and the successes that a worker did not report before it was killed."""
+    async def _sample(self, minute: int, tallies: dict[str, Tally]) -> dict[str, Sequence[int]]:
+        """Add the depths of queues, and the successes that a worker did not report before it was killed.
+
+        Returns the depths of the queues that have jobs.
+        """
+        depths: dict[str, Sequence[int]] = {}
         queues = texts(
             (await self._queries.pipeline(lambda p: p.zrange(keys.queues(self._prefix), 0, -1)))[0]
         )
@@ -106,12 +117,15 @@ class Recorder:
             numbers: list[int] = await self._scripts.run("sample_queues", [minute, *portion])
             for place, queue in enumerate(portion):
                 *depth, finished = numbers[5 * place : 5 * place + 5]
-                if not any(depth) and not finished:
+                if any(depth):
+                    depths[queue] = depth
+                elif not finished:
                     continue
                 tally = tallies.setdefault(series_name("queue", queue), Tally())
                 tally.depth = depth
                 counts = tally.counts
                 counts[_SUCCEEDED] = max(counts[_SUCCEEDED], finished - counts[_DEAD] - counts[_CANCELLED])
+        return depths
 
     async def _fold(self, minute: int, tallies: Mapping[str, Tally]) -> dict[str, Tally]:
         """Give the names beyond the limits to OTHER."""
@@ -198,12 +212,9 @@ class Recorder:
 
     async def _minutes(self, wanted: range) -> list[dict[str, bytes]]:
         """The packed tallies of each minute by name; empty for a gap."""
-        found = await self._queries.pipeline(
-            lambda pipe: [
-                pipe.hget(stats_keys.minutes(self._prefix, hour=str(minute // MINUTES)), str(minute))
-                for minute in wanted
-            ]
-        )
+        # They are all in one hour.
+        key = stats_keys.minutes(self._prefix, hour=str(wanted.start // MINUTES))
+        found = (await self._queries.pipeline(lambda pipe: pipe.hmget(key, list(map(str, wanted)))))[0]
         return [split_tallies(text) for text in found]
 
     async def _fields(self, key: str) -> list[str]:
@@ -220,6 +231,11 @@ class Recorder:
             await pipe.execute()
         except (RedisError, OSError) as error:
             raise translate(error, wrote=True) from error
+
+
+def _whole(tallies: Mapping[str, Tally]) -> Tally:
+    """The tally of the namespace."""
+    return Tally.sum(tally for name, tally in tallies.items() if name.startswith("q|"))
 
 
 def _names(minutes: Sequence[Mapping[str, bytes]]) -> list[str]:

@@ -4,9 +4,11 @@
 -- knows of the job.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] lease (ms)   ARGV[3] how long the caller could not reach Redis (ms)
--- Returns 1
--- Uses: keys, outage_guard, wake_workers
-local P = keys.prefix
+-- Returns {ms until something may happen without a new request, 0 = something happens now, -1 = nothing is planned;
+--   number of unfinished tasks; 1 if a bulk action or its record is due; 1 if the retention of a group or the time of
+--   an open fan-out has ended; age of the oldest flow that is not committed (ms) or -1}
+-- Uses: keys, clock, outage_guard, wake_workers
+local P, now = keys.prefix, clock.now
 outage_guard.note_reachable(tonumber(ARGV[2]), tonumber(ARGV[3]))
 
 local function split(text)
@@ -36,4 +38,27 @@ local pools = redis.call('HGETALL', P .. 'pools')
 for i = 1, #pools, 2 do
   if serves(string.match(pools[i + 1], '^(.*)|(.*)$')) then wake_workers.pool(pools[i]) end
 end
-return 1
+
+local function first(set)
+  local _, at = keys.head(P .. set)
+  return tonumber(at) or math.huge
+end
+
+local function is_due(...)
+  for _, set in ipairs({...}) do
+    if first(set) <= now then return 1 end
+  end
+  return 0
+end
+
+local function rest()
+  if redis.call('EXISTS', P .. 'leases', P .. 'ready', P .. 'tasks', P .. 'running_actions') > 0 then return 0 end
+  local at = math.min(first('due'), first('fire_times'))
+  return at < math.huge and math.max(0, at - now) or -1
+end
+
+local staged = first('staged')
+return {
+  rest(), redis.call('ZCARD', P .. 'tasks'), is_due('running_actions', 'action_retention'),
+  is_due('group_retention', 'open_fan_outs'), staged < math.huge and math.max(0, now - staged) or -1,
+}

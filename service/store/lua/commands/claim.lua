@@ -128,6 +128,7 @@ if anything_closed then due = math.min(due, first_time('closed_limiters')) end
 -- its own timer.
 local wakes = #ids > 0 and (turn or (claim.slots == 0 and due < math.huge))
 if wakes then wake_workers.pool(ARGV[8]) end
+if #ids > 0 then wake_workers.on_claim(ARGV[8], #ids) end
 return {
   micros, due < math.huge and math.ceil(due * 1000) or -1, alarm < math.huge and math.max(0, alarm - now) or -1,
   (turn or claim.skipped) and 1 or 0, table.concat(claim.credits, ' '), leases,

@@ -1,14 +1,14 @@
 #!lua flags=allow-oom
--- Deletes the record of a namespace without jobs, queues and schedules, its quotas, and its webhooks: events of the
--- next tenant of that name must not reach their endpoints.
+-- Deletes the record of a namespace without jobs, queues and schedules, its quotas, its webhooks (events of the next
+-- tenant of that name must not reach their endpoints), and what else remains. What its workers still need is deleted
+-- when the last one leaves.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now (not used)   ARGV[2] limit on targets of callbacks: each origin is one
+-- ARGV[1] now   ARGV[2] limit on targets of callbacks: each origin is one
 -- Returns moved | more (targets are left, so call it again) | missing | not_empty
--- Uses: keys, delivery_lanes
+-- Uses: keys, deletion, delivery_lanes
 local P = keys.prefix
 if redis.call('EXISTS', P .. 'namespace') == 0 then return 'missing' end
-local left = redis.call('EXISTS', P .. 'queues', P .. 'schedules', P .. 'groups:flow', P .. 'groups:fan')
-if left > 0 then return 'not_empty' end
+if not deletion.is_empty() then return 'not_empty' end
 -- Checks above, writes below.
 
 local function forget_target(target)
@@ -30,4 +30,6 @@ redis.call('HDEL', P .. 'counters', 'deliveries_pending', 'deliveries_dropped')
 redis.call('UNLINK', P .. 'webhooks', P .. 'subscriptions', P .. 'namespace', P .. 'quotas', P .. 'limit_key_jobs',
   P .. 'unique_names', P .. 'audit')
 redis.call('HDEL', P .. 'defaults', '*')
+deletion.note()
+deletion.clean()
 return 'moved'

@@ -20,6 +20,7 @@ local function count_jobs()
   return total
 end
 
+redis.call('UNLINK', P .. 'deleted')
 version = redis.call('HINCRBY', key, 'version', 1)
 redis.call('HSETNX', key, 'created_at', clock.now)
 redis.call('HSET', key, 'definition', ARGV[3])

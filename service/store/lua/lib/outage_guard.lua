@@ -5,7 +5,7 @@
 -- process, the gap may only mean that none was alive: then leases are protected for a moment, in which survivors of an
 -- outage return. A lease that was protected once and not renewed since is not protected again; otherwise a worker that
 -- starts and dies over and over would delay its own rescue (docs/adr/0027).
--- Uses: keys, clock
+-- Uses: keys, clock, deletion
 local P, now
 local COME_BACK = 3000
 
@@ -26,6 +26,7 @@ end
 
 -- Records that a process reached Redis, after failing for `unreachable_ms` before this call.
 local function note_reachable(lease, unreachable_ms)
+  if deletion.is_deleted() then return end
   local since, last = string.match(redis.call('GET', P .. 'reachability') or '', '^(%d+) (%d+)$')
   since, last = tonumber(since) or now, tonumber(last)
   local gap = not last or now - last > lease / 2

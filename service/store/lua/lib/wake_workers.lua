@@ -1,6 +1,7 @@
 -- Wakes workers by markers: the heartbeat of one by a marker in its inbox, an idle one of a pool by the pool's marker.
 -- Workers of one namespace block on these keys. Workers of several subscribe to channels of the same names, because one
--- blocking call cannot wait for keys in several slots of a cluster.
+-- blocking call cannot wait for keys in several slots of a cluster. While nothing happens in a namespace, their
+-- heartbeats rest there until a message says that something does.
 -- Uses: keys
 local P
 local AT_SIGN = 64
@@ -14,11 +15,13 @@ local function one(worker)
   redis.call('PUBLISH', inbox, '1')
 end
 
+local function is_subscribed(id) return string.byte(id) == AT_SIGN end
+
 -- As long as the marker of a pool is there, its workers know.
 local function pool(id)
   local marker = P .. 'wake:' .. id
   local is_new = redis.call('ZADD', marker, 0, '1') == 1
-  if is_new and string.byte(id) == AT_SIGN then redis.call('PUBLISH', marker, '1') end
+  if is_new and is_subscribed(id) then redis.call('PUBLISH', marker, '1') end
 end
 
 -- Wakes the `count` newest workers.
@@ -26,4 +29,23 @@ local function newest(count)
   for _, worker in ipairs(redis.call('ZREVRANGE', P .. 'workers', 0, count - 1)) do one(worker) end
 end
 
-return {begin = begin, one = one, pool = pool, newest = newest}
+-- Ends the rests of all workers.
+local function end_rests() redis.call('PUBLISH', P .. 'activity', '1') end
+
+-- A worker of this pool has claimed some jobs. The first leases end the rests, because all workers watch leases.
+local function on_claim(id, count)
+  if is_subscribed(id) and redis.call('ZCARD', P .. 'leases') <= count then end_rests() end
+end
+
+-- Workers of other pools do not end rests when they claim jobs, so no worker may rest as long as there are some.
+local function may_rest()
+  for _, id in ipairs(redis.call('HKEYS', P .. 'pools')) do
+    if not is_subscribed(id) then return false end
+  end
+  return true
+end
+
+return {
+  begin = begin, one = one, pool = pool, newest = newest, is_subscribed = is_subscribed, end_rests = end_rests,
+  on_claim = on_claim, may_rest = may_rest,
+}

@@ -3,6 +3,9 @@
 from service.store.redis.keys import define
 
 namespace = define("namespace", "HASH", "The namespace's record, if an operator has created it.")
+deleted = define(
+    "deleted", "STRING", "A marker of a deleted namespace that has not been used since; expires."
+)
 quotas = define("quotas", "HASH", "Quotas that scripts enforce, and what is used; absent without quotas.")
 limit_key_jobs = define("limit_key_jobs", "HASH", "With quotas: unfinished jobs by limit key (`queue|key`).")
 unique_names = define("unique_names", "ZSET", "With quotas: unique keys (`queue|key`) by when they end.")
