@@ -6,7 +6,7 @@ from typing import Any
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from service.domain.states import State
-from service.store.codec.fields import texts
+from service.store.codec.fields import shown_text, texts
 from service.store.redis.routing.repeats import repeat
 from service.store.redis.scripts import Scripts
 
@@ -42,8 +42,7 @@ class KeyWalk:
                 self.all_keys = False
                 break
             for key in found:
-                # A name that is no text is not Triage's.
-                yield key.decode(errors="backslashreplace").removeprefix(self._prefix)
+                yield shown_text(key).removeprefix(self._prefix)
             await self.pause()
             if not int(cursor):
                 return

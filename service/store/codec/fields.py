@@ -10,6 +10,11 @@ def text(value: bytes | None) -> str | None:
     return None if not value else value.decode()
 
 
+def shown_text(value: bytes) -> str:
+    """The text, in which bytes that are none are escaped: of what may not be Triage's."""
+    return value.decode(errors="backslashreplace")
+
+
 def texts(values: Iterable[bytes]) -> list[str]:
     """Ids and names in the order of a reply."""
     return [value.decode() for value in values]
