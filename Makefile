@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not long"
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help setup run redis promtool luacheck browser tools checks test unit image-test format lint types walls verify generate docs release e2e fuzz chaos bench bench-cluster bench-pages ci clean
+.PHONY: help setup run redis promtool luacheck browser tools checks test unit image-test format lint types walls verify generate docs release e2e fuzz chaos bench bench-cluster bench-pages bench-scripts ci clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ bench-cluster: setup redis ## Measure one, two and three masters of a Redis Clus
 
 bench-pages: setup redis browser ## Measure what the dashboard reads with a million jobs in 1,000 queues
 	@$(BIN)/python -m benchmarks.pages --server .cache/redis/redis-server
+
+bench-scripts: setup redis ## Measure the longest time of each Lua command for a tenant that makes them slow
+	@$(BIN)/python -m benchmarks.scripts --server .cache/redis/redis-server
 
 docs: .venv/installed-docs ## Build the website of the documentation in site/; a broken link is an error
 	@$(BIN)/python -m tools.build_docs

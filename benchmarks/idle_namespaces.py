@@ -24,10 +24,10 @@ from benchmarks.systems.triage import COMMAND
 from service.api.auth.credentials import SCOPES, digest
 from service.domain.access_key import AccessKey
 from service.domain.job_spec import JobSpec
-from service.store.access_keys import AccessKeys
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
 from service.store.redis import keys
+from service.store.tenants.access_keys import AccessKeys
 
 #: Lines of the table of commands.
 ROWS = 12

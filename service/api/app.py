@@ -49,8 +49,8 @@ from service.api.routes.webhooks import deliveries, webhooks
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.settings import Settings
-from service.store.access_keys import AccessKeys
 from service.store.redis.connect import RedisClient
+from service.store.tenants.access_keys import AccessKeys
 from service.tasks import end
 from service.telemetry.tracer import find_tracer
 from service.version import VERSION

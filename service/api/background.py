@@ -137,7 +137,7 @@ async def repeat(
                 sooner = await duty(namespace_state)
                 wait = wait if sooner is None else min(wait, sooner)
             except Exception as caught:
-                # A bug, or data that it cannot read, must not end a duty: nobody would notice.
+                # A bug, or data that it cannot read, must not end a duty without a trace.
                 error = caught
         if not failed and isinstance(error, TriageError):
             log.warning("duty_failed", duty=name, code=error.code)

@@ -157,7 +157,7 @@ class KnownTypes:
             log.info("job_types_not_read", code=error.code)
             self._unread = self._unread and error
             return
-        except Exception as error:  # Somebody has changed the data.
+        except Exception as error:  # Its data is damaged.
             log.error("job_types_not_read", exc_info=error)
             self._unread = self._unread and StoreFault()
             return

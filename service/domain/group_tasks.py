@@ -15,7 +15,7 @@ Waits = Mapping[str, Sequence[str]]
 #: Jobs per step of a retry: each takes Redis some 50 us.
 RETRIED = 50
 #: Edges per step of a retry.
-EDGES = 2_000
+EDGES = 1_000
 #: Milliseconds that running children get to stop, unless their parent was cancelled with a grace.
 CHILDREN_GRACE_MS = 5_000
 #: Milliseconds by which a fan-out's retention is extended while its follow-up is unfinished.

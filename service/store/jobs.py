@@ -1,10 +1,11 @@
 """Submits and changes jobs for clients; each operation is one script call that is safe to send twice."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from service.domain.errors import BackendUnavailable, OutcomeUnknown, TooManyQueues
+from service.domain.job_cost import IDEMPOTENCY, portions
 from service.domain.job_spec import JobSpec, ResultForgotten, Unique
 from service.domain.record import record
 from service.domain.results import Changed, ChangeResult, SubmitResult, Submitted
@@ -20,10 +21,6 @@ from service.store.redis import keys
 from service.store.redis.batcher import Batcher
 from service.store.redis.scripts import Argument, Scripts
 
-#: Jobs per script call: a script blocks all other calls.
-BATCH = 500
-#: Bytes of payloads per script call, unless a single one is larger: packing them blocks the event loop.
-BATCH_BYTES = 4_194_304
 IDEMPOTENCY_MS = 86_400_000
 
 
@@ -58,7 +55,7 @@ class Jobs:
     def __init__(self, scripts: Scripts, queries: Queries) -> None:
         self._scripts = scripts
         self._queries = queries
-        self._batcher = Batcher(self.submit_batch, BATCH)
+        self._batcher = Batcher(self.submit_batch, batches)
 
     async def submit(self, submissions: Sequence[Submission]) -> list[Submitted]:
         """Admit jobs in order, in batches; only a batch is atomic."""
@@ -127,10 +124,15 @@ class Jobs:
         """Cancel waiting jobs now. Running ones get a request, and are cancelled by force after the grace.
 
         `unstarted` spares jobs that have ever started. The handler can read `message`. `portion`, here and
-        below, is in the format of bulk_portion.lua; if another process has done it, the result is empty.
+        below, is in the format of bulk_portion.lua; if another process has done it, the result is empty. A
+        call leaves some jobs if they take too long; the next portion then begins with these.
         """
-        arguments = [grace_ms, reason, int(unstarted), portion, message, *ids]
-        return codec.decode_changes(await self._scripts.run("cancel", arguments))
+
+        async def send(left: Sequence[str]) -> list[Changed]:
+            arguments = [grace_ms, reason, int(unstarted), portion, message, *left]
+            return codec.decode_changes(await self._scripts.run("cancel", arguments))
+
+        return await _each(ids, send, portion)
 
     async def cancel_one(self, id: str, grace_ms: int, message: str = "") -> Changed:
         """Like cancel. Raises NotFound, and InvalidState for a job that has finished."""
@@ -147,7 +149,7 @@ class Jobs:
     ) -> list[Changed]:
         """Run dead or cancelled jobs again, with failures and crashes at 0. Raises TooManyQueues."""
         how: list[Argument] = [delay_ms, payload or b"", queue or "", portion]
-        changed = await self._requeue(DEFER if delay_ms else REDRIVE, how, ids)
+        changed = await self._requeue(DEFER if delay_ms else REDRIVE, how, ids, portion)
         if any(row.result is ChangeResult.TOO_MANY_QUEUES for row in changed):
             raise TooManyQueues()
         return changed
@@ -162,9 +164,14 @@ class Jobs:
         """Queue a scheduled or retrying job now. Raises NotFound and InvalidState."""
         return (await self._requeue(RUN_NOW, [0, b"", "", ""], [id]))[0].done()
 
-    async def _requeue(self, move: Move, how: Sequence[Argument], ids: Sequence[str]) -> list[Changed]:
-        arguments = [move.name, *how, self._scripts.max_queues, *ids]
-        return codec.decode_changes(await self._scripts.run("requeue", arguments))
+    async def _requeue(
+        self, move: Move, how: Sequence[Argument], ids: Sequence[str], portion: str = ""
+    ) -> list[Changed]:
+        async def send(left: Sequence[str]) -> list[Changed]:
+            arguments = [move.name, *how, self._scripts.max_queues, *left]
+            return codec.decode_changes(await self._scripts.run("requeue", arguments))
+
+        return await _each(ids, send, portion)
 
     async def update(
         self,
@@ -206,8 +213,12 @@ class Jobs:
 
     async def delete(self, ids: Sequence[str], *, portion: str = "") -> list[Changed]:
         """Delete finished jobs before the end of their retention."""
-        _, _, *words = await self._scripts.run("prune", [len(ids), portion, *ids])
-        return [Changed(ChangeResult(word), None, 0) for word in texts(words)]
+
+        async def send(left: Sequence[str]) -> list[Changed]:
+            _, _, *words = await self._scripts.run("prune", [len(left), portion, *left])
+            return [Changed(ChangeResult(word), None, 0) for word in texts(words)]
+
+        return await _each(ids, send, portion)
 
     async def delete_one(self, id: str) -> None:
         """Like delete. Raises NotFound, and InvalidState for a job that has not finished."""
@@ -218,18 +229,23 @@ class Jobs:
         changed.done()
 
 
+async def _each(
+    ids: Sequence[str], send: Callable[[Sequence[str]], Awaitable[list[Changed]]], portion: str
+) -> list[Changed]:
+    """Change all jobs: a call leaves some if they take too long. A portion is one call."""
+    changed = await send(ids)
+    while not portion and len(changed) < len(ids):
+        changed += await send(ids[len(changed) :])
+    return changed
+
+
 def batches(submissions: Sequence[Submission]) -> Iterator[list[Submission]]:
     """The submissions in order, each list for one script call."""
-    batch: list[Submission] = []
-    size = 0
-    for submission in submissions:
-        if batch and (len(batch) == BATCH or size + len(submission.spec.payload) > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(submission)
-        size += len(submission.spec.payload)
-    if batch:
-        yield batch
+    specs = [(submission.spec, IDEMPOTENCY if submission.idempotency else 0) for submission in submissions]
+    start = 0
+    for count in portions(specs):
+        yield list(submissions[start : start + count])
+        start += count
 
 
 def _optional(value: str | int | None) -> Argument:

@@ -201,9 +201,14 @@ class Leases:
         )
 
     async def finish(self, finishes: Sequence[Finish], now: str = "") -> list[FinishResult]:
-        """Store the results of runs, each fenced by its token."""
-        reply = await self._scripts.run("finish", self.finish_arguments(finishes), now)
-        return [FinishResult(word) for word in texts(reply)]
+        """Store the results of runs, each fenced by its token; in several calls if they take long."""
+        results: list[FinishResult] = []
+        while len(results) < len(finishes):
+            arguments = self.finish_arguments(finishes[len(results) :])
+            results += [
+                FinishResult(word) for word in texts(await self._scripts.run("finish", arguments, now))
+            ]
+        return results
 
     def finish_arguments(self, finishes: Sequence[Finish]) -> list[Argument]:
         """Arguments of finish.lua, for the watchdog thread with its own connection."""
@@ -228,7 +233,7 @@ class Leases:
     async def expire_jobs(
         self, at_most: int = 200, again_ms: int = 5_000, now: str = ""
     ) -> tuple[int, int | None]:
-        """Bury expired jobs and force overdue cancellations: how many, and ms until the next."""
+        """Bury expired jobs and force overdue cancellations: how many, and ms until the next, 0 = now."""
         arguments: list[Argument] = [at_most, self._dead_retention_ms, again_ms]
         ended, next_in = await self._scripts.run("expire_jobs", arguments, now)
         return ended, not_negative(next_in)
@@ -244,7 +249,7 @@ class Leases:
         return int(await self._scripts.run("bury_unroutable", arguments, now))
 
     async def prune(self, at_most: int = 200, now: str = "") -> tuple[int, int | None]:
-        """Delete finished jobs past their retention: how many, and ms until the next."""
+        """Delete finished jobs past their retention: how many, and ms until the next, 0 = now."""
         pruned, next_in = await self._scripts.run("prune", [at_most, ""], now)
         return pruned, not_negative(next_in)
 

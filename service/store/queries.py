@@ -12,13 +12,12 @@ from service.domain.states import State
 from service.store.codec import jobs as codec
 from service.store.codec.fields import texts
 from service.store.cursors import decode_place, encode_cursor
+from service.store.job_search import Found, filter_arguments, rounds, search
 from service.store.previews import PAGE_BYTES, VALUE_BYTES
 from service.store.redis import keys
 from service.store.redis.routing.repeats import repeat
-from service.store.redis.scripts import Argument, Scripts
+from service.store.redis.scripts import Scripts
 
-#: Candidates that one script call checks; if few of them match, the next call continues from there.
-SCAN_BUDGET = 2_000
 #: Candidates that one request checks before it returns an incomplete page.
 MAX_CANDIDATES = 50_000
 
@@ -100,9 +99,10 @@ class Queries:
         at, after = decode_place(cursor, "job")
         sets = await self._sets(filter)
         last, places = False, list[tuple[str, str]]()
-        for _ in range(MAX_CANDIDATES // SCAN_BUDGET):
-            found, last, at, after = await self._search(filter, sets, limit + 1 - len(places), at, after)
-            places += found
+        for _ in range(rounds(sets, MAX_CANDIDATES)):
+            found = await self._search(filter, sets, limit + 1 - len(places), at, after)
+            places += found.places
+            last, at, after = found.last, found.at, found.after
             if last or len(places) > limit:
                 break
         chosen = places[:limit]
@@ -115,15 +115,8 @@ class Queries:
             following = encode_cursor(at, after)
         return Page([job for job in jobs if job is not None and filter.matches(job)], following)
 
-    async def _search(
-        self, filter: JobFilter, sets: Sequence[str], limit: int, at: str, after: str
-    ) -> tuple[list[tuple[str, str]], bool, str, str]:
-        """Ids and creation times, whether the scan is complete, and the position that it reached."""
-        how: list[Argument] = [limit, SCAN_BUDGET, at, after, int(filter.indexed)]
-        arguments = [*how, *filter_arguments(filter), *sets]
-        last, *reply = await self._scripts.run("search_jobs", arguments)
-        at, after, *found = texts(reply)
-        return list(zip(found[::2], found[1::2], strict=True)), bool(last), at, after
+    async def _search(self, filter: JobFilter, sets: Sequence[str], limit: int, at: str, after: str) -> Found:
+        return await search(self._scripts, filter, sets, limit, at, after)
 
     async def pick(self, filter: JobFilter, ids: Sequence[str], limit: int) -> tuple[list[str], int]:
         """The first matching jobs, and how many it has checked."""
@@ -135,8 +128,8 @@ class Queries:
     ) -> list[tuple[str, int]]:
         """Ids and creation times of jobs that may match, newest first, from the position `at`, `after` on."""
         places = JobFilter(created_after=filter.created_after, created_before=filter.created_before)
-        found, *_ = await self._search(places, await self._sets(filter, states), limit, at, after)
-        return [(id, int(created_at)) for id, created_at in found]
+        found = await self._search(places, await self._sets(filter, states), limit, at, after)
+        return [(id, int(created_at)) for id, created_at in found.places]
 
     async def count(self, filter: JobFilter, states: Iterable[State]) -> int:
         """How many jobs match an `indexed` filter, in one call."""
@@ -192,14 +185,3 @@ class Queries:
 def _bounds(filter: JobFilter) -> tuple[str, str]:
     lowest = "-inf" if filter.created_after is None else str(filter.created_after)
     return lowest, "+inf" if filter.created_before is None else f"({filter.created_before}"
-
-
-def filter_arguments(filter: JobFilter) -> list[Argument]:
-    """A filter in the format of job_filter.lua."""
-    tags = [f"{key}:{value}" for key, value in filter.tags.items()]
-    given = (filter.state, filter.queue, filter.name, filter.reason, filter.group_id)
-    bounds = ("" if at is None else at for at in (filter.created_after, filter.created_before))
-    search = filter.search
-    causes = [] if search is None else sorted(search.fingerprints)
-    words = ["" if search is None else search.needle, len(causes), *causes]
-    return [*(text or "" for text in given), *bounds, len(tags), *tags, *words]

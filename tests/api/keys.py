@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from service.api.auth.credentials import SCOPES, digest
 from service.domain.access_key import AccessKey, Reach
-from service.store.access_keys import AccessKeys
 from service.store.redis.connect import RedisClient
+from service.store.tenants.access_keys import AccessKeys
 
 
 async def authorization(

@@ -17,8 +17,8 @@ from service.domain.states import State
 from service.domain.tenant import Policy
 from service.domain.webhook import Secret, new_secret
 from service.domain.worker import WorkerRecord
-from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
+from service.store.tenants.access_keys import AccessKeys
 from service.store.tenants.tenants import Tenants
 from tests.api.document import Operation
 from tests.support.factories import HOPELESS, claim, finish, job_in, submit

@@ -12,9 +12,9 @@ from service.api.responses import rendering
 from service.domain import access_key
 from service.domain.errors import QuotaExceeded
 from service.domain.ids import IdFactory
-from service.store import access_keys
-from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
+from service.store.tenants import access_keys
+from service.store.tenants.access_keys import AccessKeys
 from tests.api.client import Api, problem
 from tests.api.keys import authorization
 from tests.support.manual_clock import ManualClock

@@ -11,9 +11,9 @@ import pytest
 from service.api.auth.credentials import SCOPES
 from service.domain.catalogue import JobType
 from service.domain.states import State
-from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
 from service.store.queues.queues import QueueSettings
+from service.store.tenants.access_keys import AccessKeys
 from tests.api.bearers import bearer
 from tests.api.client import Api, problem
 from tests.api.document import ADDRESSED, GUARDED, OPERATIONS, Operation

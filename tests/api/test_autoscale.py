@@ -12,9 +12,9 @@ from service.domain.job_spec import JobSpec
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 from service.domain.outcome import Throttled
 from service.domain.states import State
-from service.store.access_keys import AccessKeys
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
+from service.store.tenants.access_keys import AccessKeys
 from tests.api.client import Api, problem
 from tests.support.factories import IDS, OK, claim, finish, job_in, limit, new_id, submit
 

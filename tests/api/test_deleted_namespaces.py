@@ -6,9 +6,9 @@ import pytest
 
 from service.domain.errors import BackendUnavailable, NotFound
 from service.domain.tenant import Policy
-from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
 from service.store.tenants import tenants
+from service.store.tenants.access_keys import AccessKeys
 from service.store.tenants.tenants import Tenants
 from tests.api.client import Api
 from tests.api.keys import authorization

@@ -7,9 +7,9 @@ import pytest
 from service.api.auth.credentials import AWAY_PAUSE, AWAY_SECONDS, CACHE_SECONDS, Authenticator
 from service.api.responses.errors import CredentialRefused
 from service.domain.errors import BackendUnavailable
-from service.store.access_keys import AccessKeys
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
+from service.store.tenants.access_keys import AccessKeys
 from tests.api.keys import authorization
 from tests.support.manual_clock import ManualClock
 

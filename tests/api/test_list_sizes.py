@@ -10,7 +10,7 @@ from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.job_spec import JobSpec
 from service.domain.outcome import Failed, Failure, Succeeded
 from service.domain.retry import RetryPolicy
-from service.store import queries
+from service.store import job_search, queries
 from service.store.namespace import Namespace
 from service.store.previews import PAGE_BYTES, VALUE_BYTES
 from tests.api.client import Api
@@ -149,7 +149,7 @@ async def test_a_filter_reads_on_until_it_has_found_something(
 async def test_a_request_reads_on_up_to_a_bound_and_the_next_one_from_there(
     api: Api, store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "SCAN_BUDGET", 2)
+    monkeypatch.setattr(job_search, "SCAN_BUDGET", 2)
     monkeypatch.setattr(queries, "MAX_CANDIDATES", 4)
     rare = await submit(store, name="rare")
     for _ in range(9):

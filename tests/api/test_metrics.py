@@ -10,10 +10,10 @@ from service.api.metrics import api_metrics, http_metrics
 from service.domain.access_key import AccessKey
 from service.domain.outcome import Refused
 from service.domain.states import Reason, State
-from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
 from service.store.redis import keys
 from service.store.redis.connect import connect
+from service.store.tenants.access_keys import AccessKeys
 from tests.api.client import Api
 from tests.support import factories
 from tests.support.exposition import Series, series, total, value

@@ -11,8 +11,8 @@ from service.domain.catalogue import JobType
 from service.domain.errors import TriageError
 from service.domain.outcome import Throttled
 from service.domain.states import State
-from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
+from service.store.tenants.access_keys import AccessKeys
 from tests.api.client import Api, problem
 from tests.support.factories import claim, finish, job_in, submit
 from tests.support.worker_records import WORKER, worker

@@ -10,8 +10,8 @@ import structlog
 from service.api.auth import credentials, throttle
 from service.api.auth.throttle import MAX_REFUSALS, WINDOW_SECONDS, Refusals
 from service.domain.access_key import AccessKey
-from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
+from service.store.tenants.access_keys import AccessKeys
 from service.telemetry.logs import IDS
 from tests.api.client import Api, problem
 from tests.api.issuer import claims, issuing, sign

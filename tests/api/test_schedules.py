@@ -9,8 +9,8 @@ import pytest
 
 from service.domain.access_key import AccessKey
 from service.domain.catalogue import JobType
-from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
+from service.store.tenants.access_keys import AccessKeys
 from tests.api.client import Api, problem
 from tests.support.factories import OK, claim, finish
 from tests.support.worker_records import worker

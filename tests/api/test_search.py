@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.domain.outcome import Failed, Failure
-from service.store import queries
+from service.store import job_search, queries
 from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.keys import authorization
@@ -81,7 +81,7 @@ async def test_a_search_is_bounded_and_continues_with_the_cursor(
     oldest = await submit(store, name="rare")
     for _ in range(7):
         await submit(store)
-    monkeypatch.setattr(queries, "SCAN_BUDGET", 2)
+    monkeypatch.setattr(job_search, "SCAN_BUDGET", 2)
     monkeypatch.setattr(queries, "MAX_CANDIDATES", 4)
     first = (await api.http.get("/v1/jobs", params={"search": "rare"})).json()
     assert first["items"] == []

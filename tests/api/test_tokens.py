@@ -9,8 +9,8 @@ from service.api.auth import tokens
 from service.api.auth.credentials import digest
 from service.api.auth.tokens import LEEWAY_SECONDS
 from service.domain.access_key import AccessKey
-from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
+from service.store.tenants.access_keys import AccessKeys
 from tests.api.bearers import bearer, refused
 from tests.api.client import Api, problem
 from tests.api.issuer import KIND, Issuer, claims, sign

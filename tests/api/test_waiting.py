@@ -14,11 +14,11 @@ from service.api.requests.stream_limits import Places
 from service.api.resources.streams import event_streams
 from service.api.responses.errors import TooManyWaiters, TooManyWaitersOfKey
 from service.domain.errors import BackendUnavailable
-from service.store.access_keys import AccessKeys
 from service.store.changes.subscriber import Subscriber
 from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from service.store.redis.keys import ACCESS_PREFIX, access_key
+from service.store.tenants.access_keys import AccessKeys
 from service.tasks import within
 from tests.api.client import Api, problem
 from tests.api.document import OPERATIONS, Operation

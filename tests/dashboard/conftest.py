@@ -14,9 +14,9 @@ from service.api.auth.credentials import SCOPES, digest, new_secret
 from service.clock import Clock
 from service.domain.access_key import AccessKey
 from service.domain.ids import IdFactory
-from service.store.access_keys import AccessKeys
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
+from service.store.tenants.access_keys import AccessKeys
 from tests.dashboard.visit import Visit
 from tests.e2e.processes import ROOT, Cluster, free_port
 from tests.support.eventually import eventually_blocking

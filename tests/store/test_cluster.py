@@ -14,12 +14,12 @@ from service.domain.errors import BackendUnavailable, QuotaExceeded, TriageError
 from service.domain.outcome import Succeeded
 from service.domain.states import State
 from service.domain.tenant import Policy
-from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
 from service.store.redis import keys
 from service.store.redis.connect import client_for, connect, connect_blocking, memory_use
 from service.store.redis.routing.layout import slot_of
 from service.store.redis.scripts import BlockingScripts
+from service.store.tenants.access_keys import AccessKeys
 from service.store.tenants.tenants import Tenants
 from tests.support import invariants
 from tests.support.deployments import ClusterDeployment, PortServer

@@ -10,9 +10,10 @@ import pytest
 from service.clock import Clock
 from service.domain.errors import BackendUnavailable, IdempotencyKeyReused
 from service.domain.flow import When, job_ids
+from service.domain.job_cost import BATCH
 from service.domain.states import State
 from service.store.groups.flows import spec_arguments
-from service.store.jobs import BATCH, Idempotency
+from service.store.jobs import Idempotency
 from service.store.namespace import Namespace
 from service.store.redis import keys
 from tests.store.flows import IDS, create, spec_of

@@ -1,4 +1,4 @@
-"""A duty goes on, whatever it raises."""
+"""A duty keeps running, whatever it raises."""
 
 import asyncio
 

@@ -11,7 +11,7 @@ from service.store.leases import Finish, Leases
 
 #: The most finishes per script call, and the most bytes of their results unless a single one is larger: a
 #: call with hundreds of large results would exceed the reply timeout at every retry.
-BATCH, BATCH_BYTES = 500, 4_194_304
+BATCH, BATCH_BYTES = 500, 1_048_576
 #: The first and the longest pause between attempts while Redis is unavailable, in seconds; each doubles.
 FIRST_PAUSE, LAST_PAUSE = 0.1, 1.0
 

@@ -73,7 +73,9 @@ class HeartbeatClient:
         self.inbox.wait_for_inbox(self.record.id, seconds)
 
     def finish(self, finishes: Sequence[Finish]) -> None:
-        self.calls.run("finish", self.leases.finish_arguments(finishes))
+        while finishes:
+            done = self.calls.run("finish", self.leases.finish_arguments(finishes))
+            finishes = finishes[len(done) :]
 
 
 @dataclass(eq=False)

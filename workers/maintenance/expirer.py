@@ -19,7 +19,8 @@ class Expirer:
 
     async def expire(self) -> float:
         ended, next_in_ms = await self._leases.expire_jobs(AT_MOST)
-        if ended < AT_MOST:
-            seconds = self._pause if next_in_ms is None else min(self._pause, next_in_ms / 1000 + 0.01)
-            await self._alarm.wait(seconds)
+        if ended and next_in_ms == 0:
+            return 0.0
+        seconds = self._pause if next_in_ms is None else min(self._pause, next_in_ms / 1000 + 0.01)
+        await self._alarm.wait(seconds)
         return 0.0

@@ -20,7 +20,7 @@ log = structlog.get_logger("triage.maintenance")
 async def repeat(name: str, duty: Callable[[], Awaitable[float]]) -> None:
     """Run `duty` forever; it returns the seconds until its next run. `name` is for log lines.
 
-    A bug, or data that it cannot read, must not end a duty: nobody would notice.
+    A bug, or data that it cannot read, must not end a duty without a trace.
     """
     failed = False
     while True:

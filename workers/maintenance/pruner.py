@@ -25,7 +25,7 @@ class Pruner:
 
     async def prune(self) -> float:
         pruned, next_in_ms = await self._leases.prune(AT_MOST)
-        if pruned >= AT_MOST:
+        if pruned and next_in_ms == 0:
             return NEXT_BATCH
         due = self._pause if next_in_ms is None else min(self._pause, next_in_ms / 1000 + 0.01)
         if pruned:

@@ -3,20 +3,21 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
 from service.clock import Clock
 from service.domain.errors import TriageError
-from service.domain.schedule import Schedule, decide
-from service.store.jobs import Submission
+from service.domain.schedule import Firing, Schedule, decide
+from service.store.jobs import Submission, batches
 from service.store.namespace import Namespace
 from service.store.schedules import DueSchedules
 
 #: The interval between checks without a known fire time, in seconds, and the most schedules per check.
 PAUSE = 30.0
-AT_MOST = 100
+AT_MOST = 50
 #: The shortest interval between checks, in seconds.
 LEAST_PAUSE = 0.2
 #: A fire time from a heartbeat must be earlier by more than this to matter, in seconds: replies take time.
@@ -104,7 +105,18 @@ class Scheduler:
         if definition["overlap"] == "replace" and submissions:
             # Before firing: if this worker dies in between, another one fires, and never two jobs run.
             await self._schedules.replace_unfinished(found, self._cancel_grace_ms)
-        fired = await self._schedules.fire(found, firing, submissions)
-        if fired:
-            log.info("schedule_fired", schedule=found.name, slots=firing.fire_times, missed=firing.missed)
-        return fired
+        if not await self._fire(found, firing, submissions):
+            return False
+        log.info("schedule_fired", schedule=found.name, slots=firing.fire_times, missed=firing.missed)
+        return True
+
+    async def _fire(self, found: Schedule, firing: Firing, submissions: Sequence[Submission]) -> bool:
+        """Fire as many times per call as Redis has time for: each call advances the schedule."""
+        times, missed = firing.fire_times, firing.missed
+        for batch in [*batches(submissions)] or [[]]:
+            later = times[len(batch) :]
+            part = Firing(times[: len(batch)], missed, later[0] if later else firing.next_fire_time)
+            if not await self._schedules.fire(found, part, batch):
+                return False
+            found, times, missed = replace(found, next_fire_time=part.next_fire_time), later, None
+        return True

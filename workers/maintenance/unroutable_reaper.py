@@ -28,4 +28,4 @@ class UnroutableReaper:
         buried = await self._leases.bury_unroutable(self._after_ms, round(VOID_AFTER * 1000), AT_MOST)
         if buried:
             log.warning("jobs_unroutable", dead=buried)
-        return NEXT_BATCH if buried >= AT_MOST else PAUSE
+        return NEXT_BATCH if buried else PAUSE

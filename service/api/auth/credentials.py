@@ -14,14 +14,14 @@ from service.domain.access_key import SCOPES, AccessKey, Reach
 from service.domain.errors import BackendUnavailable, TriageError
 from service.domain.record import record
 from service.domain.tenant import NAMESPACE_PATTERN
-from service.store.access_keys import AccessKeys
+from service.store.tenants.access_keys import AccessKeys
 
 _KNOWN = frozenset(SCOPES)
 
 #: How long a key is cached, in seconds, and so how long a revoked key may still work.
 CACHE_SECONDS = 5.0
-#: The same while Redis does not respond, and the pause until it is asked for a known key again. All API keys
-#: are on one master of a cluster, and its failover must not interrupt the namespaces of the others.
+#: The same while Redis does not respond, and the pause until this process asks for a known key again. All API
+#: keys are on one master of a cluster, and its failover must not interrupt the namespaces of the others.
 AWAY_SECONDS, AWAY_PAUSE = 60.0, 1.0
 _CACHE_SIZE = 10_000
 #: How often a process records the use of a key, in seconds.

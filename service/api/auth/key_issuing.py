@@ -11,7 +11,7 @@ from service.clock import Clock
 from service.domain.access_key import AccessKey, Reach
 from service.domain.errors import NotFound
 from service.domain.ids import IdFactory
-from service.store.access_keys import AccessKeys
+from service.store.tenants.access_keys import AccessKeys
 
 log = structlog.get_logger("triage.keys")
 

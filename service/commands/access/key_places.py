@@ -18,7 +18,7 @@ from service.commands.target import options_of
 from service.domain.access_key import AccessKey, Reach
 from service.domain.errors import NotFound, QuotaExceeded
 from service.domain.ids import IdFactory
-from service.store.access_keys import AccessKeys
+from service.store.tenants.access_keys import AccessKeys
 from triage_client import NoResponse, Unauthenticated
 from triage_client._core.requests import Repeat
 

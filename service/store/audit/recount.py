@@ -30,7 +30,7 @@ WATCH_SECONDS, AUDIT = 120, "|audit"
 MOST_GROUPS = 16
 #: How often the moment may be missed because too much changes.
 TRIES = 50
-#: A key has the wrong type, or a value in it is no number or no text.
+#: A key has the wrong type, or a value in it is not a number or not text.
 UNREADABLE = (StoreFault, ValueError)
 #: Hashes of counters, by their word in lib/counted_jobs.lua.
 HASHES = {"busy": "busy", "dead": "dead", "limit": "limit_key_jobs"}

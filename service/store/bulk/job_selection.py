@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from service.domain.bulk_action import START, Query
 from service.store.groups.group_jobs import GroupJobs
 from service.store.groups.groups import Groups
-from service.store.queries import SCAN_BUDGET, Queries
+from service.store.job_search import SCAN_BUDGET
+from service.store.queries import Queries
 
 #: Candidates that one round trip reads, and that a count checks before it stops.
 _CHUNK = 200

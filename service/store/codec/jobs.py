@@ -27,7 +27,7 @@ END = ("state", *piece_names("result"), *piece_names("error"))
 ITEM_RESULT = (*END, "key", *piece_names("options"))
 OPTIONS_TEXT = piece_names("options")
 #: Fields that a worker hands back with its lease, so that a finish need not read them again.
-_HANDED_BACK = (b"unique", b"unique_until", b"expiry", b"linked", b"children_token", b"callback")
+_HANDED_BACK = (b"unique", b"unique_until", b"expiry", b"linked", b"callback")
 
 
 def encode_tags(tags: Mapping[str, str]) -> str:

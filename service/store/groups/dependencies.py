@@ -7,16 +7,19 @@ from typing import Any
 from service.domain.errors import TooManyQueues
 from service.domain.flow import Node
 from service.domain.job import Lease
+from service.domain.job_cost import BATCH, CHILD, SIBLING, portions
 from service.domain.results import WaitResult
 from service.domain.states import FINISHED, Reason
 from service.store.codec.fields import text
 from service.store.codec.jobs import END, decode_end
 from service.store.groups.flows import CONDITIONS, Flows, spec_arguments
 from service.store.groups.groups import Groups
-from service.store.jobs import BATCH
 from service.store.queries import Queries
 from service.store.redis import keys
 from service.store.redis.scripts import Argument, Scripts
+
+#: What quotas count for a job in addition to its texts, as in lib/texts.lua.
+JOB_BYTES = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +102,22 @@ class Dependencies:
         """
         job = lease.job
         path = f"{job.flow_key}/" if job.flow_key else ""
-        arguments: list[Argument] = [job.id, lease.token, self._scripts.max_queues]
-        for key, node in nodes.items():
-            waits = [f"{CONDITIONS[edge.when]} {ids[edge.key]} {edge.key}" for edge in node.edges]
-            arguments += [ids[key], path + key, *spec_arguments(node.spec), " ".join(waits)]
-        word = text(await self._scripts.run("wait_for_children", arguments))
+        costs = [(node.spec, CHILD + SIBLING * len(node.edges)) for node in nodes.values()]
+        rest, word = list(nodes.items()), None
+        for number, count in enumerate([*portions(costs)] or [0]):
+            portion, rest = rest[:count], rest[count:]
+            # The first call checks that there is room for all.
+            later = [node.spec for _, node in rest] if number == 0 else []
+            size = sum(JOB_BYTES + len(spec.payload) for spec in later)
+            queues = " ".join({spec.queue for spec in later})
+            arguments: list[Argument] = [job.id, lease.token, self._scripts.max_queues]
+            arguments += [int(bool(rest)), queues, len(later), size]
+            for key, node in portion:
+                waits = [f"{CONDITIONS[edge.when]} {ids[edge.key]} {edge.key}" for edge in node.edges]
+                arguments += [ids[key], path + key, *spec_arguments(node.spec), " ".join(waits)]
+            word = text(await self._scripts.run("wait_for_children", arguments))
+            if word != "added":
+                break
         if word == "too_many_queues":
             raise TooManyQueues()
         return WaitResult(word)

@@ -1,7 +1,7 @@
 """Creates fan-outs, adds their items, seals them, and reads the items' results."""
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service.domain.errors import IdempotencyKeyReused, NotFound, QueueFull, TooManyQueues
@@ -15,6 +15,7 @@ from service.domain.fan_out import (
     follow_up_id,
     item_id,
 )
+from service.domain.job_cost import BATCH_BYTES
 from service.store.codec.fields import text, texts
 from service.store.codec.jobs import ITEM_RESULT, decode_item_result
 from service.store.codec.webhooks.callbacks import encode_callback
@@ -103,8 +104,20 @@ class FanOuts:
     async def add_items(self, id: str, items: Sequence[Item], *, admitted: bool = False) -> AddedItems:
         """Add up to ITEMS_PER_CALL items as jobs; with `admitted`, `create` has checked the queue's depth.
 
+        Large ones come in several calls.
+
         Raises NotFound, FanOutSealed, QueueFull and TooManyQueues.
         """
+        found, size, start = AddedItems(0, 0, 0, sealed=False), 0, 0
+        for place, item in enumerate(items):
+            if place > start and size + len(item.payload) > BATCH_BYTES:
+                part = await self._add_items(id, items[start:place], admitted=admitted)
+                found, size, start = replace(part, added=found.added + part.added), 0, place
+            size += len(item.payload)
+        part = await self._add_items(id, items[start:], admitted=admitted)
+        return replace(part, added=found.added + part.added)
+
+    async def _add_items(self, id: str, items: Sequence[Item], *, admitted: bool) -> AddedItems:
         arguments: list[Argument] = [id, int(admitted), self._scripts.max_queues]
         for item in items:
             arguments += [

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from service.domain.callback import Callback
@@ -14,6 +15,7 @@ from service.domain.errors import (
 )
 from service.domain.flow import Condition, Edge, Flow, FlowSpec, GraphEdge, created_flow, job_ids
 from service.domain.ids import member_id
+from service.domain.job_cost import BATCH, portions
 from service.domain.job_spec import JobSpec
 from service.store.codec.fields import texts
 from service.store.codec.groups import decode_edges, encode_contents
@@ -21,13 +23,13 @@ from service.store.codec.jobs import encode_options, encode_tags
 from service.store.codec.traits import encode_traits
 from service.store.codec.webhooks.callbacks import encode_callback
 from service.store.groups.groups import RETENTION_MS, Groups
-from service.store.jobs import BATCH, IDEMPOTENCY_MS, Idempotency
+from service.store.jobs import IDEMPOTENCY_MS, Idempotency
 from service.store.queries import Queries
 from service.store.redis import keys
 from service.store.redis.scripts import Argument, Scripts
 
 #: Edges per script call.
-LINKS = 1_000
+LINKS = 500
 
 #: The conditions of edges as scripts write them; `child` is an edge from a job to a child that it added.
 CONDITIONS: Mapping[Condition, int] = {"succeeded": 0, "failed": 1, "finished": 2, "child": 3}
@@ -55,7 +57,7 @@ class Flows:
     async def create(self, id: str, spec: FlowSpec, idempotency: Idempotency | None) -> Admission:
         """Create the whole flow or nothing. A crash may leave staged jobs, which no client sees.
 
-        The first script call commits the flow and up to BATCH jobs; further calls admit the others.
+        The first script call commits the flow and the first jobs; further calls admit the others.
         Raises IdempotencyKeyReused and TooManyQueues.
         """
         jobs = job_ids(id, spec)
@@ -66,9 +68,10 @@ class Flows:
         return await self._commit(id, spec, jobs, idempotency)
 
     async def _stage(self, id: str, spec: FlowSpec, jobs: Mapping[str, str]) -> None:
-        for start in range(0, len(jobs), BATCH):
+        rest = iter(jobs)
+        for count in portions((spec.nodes[key].spec, 0) for key in jobs):
             rows: list[Argument] = [id]
-            for key in list(jobs)[start : start + BATCH]:
+            for key in islice(rest, count):
                 rows += [jobs[key], key, *spec_arguments(spec.nodes[key].spec, id)]
             await self._scripts.run("stage_flow_jobs", rows)
         edges = _edges(spec, jobs)

@@ -11,7 +11,8 @@ from service.domain.job import Job
 from service.domain.job_filter import JobFilter
 from service.store.cursors import decode_cursor, encode_cursor
 from service.store.groups.groups import Groups
-from service.store.queries import MAX_CANDIDATES, SCAN_BUDGET, Page, Queries
+from service.store.job_search import SCAN_BUDGET
+from service.store.queries import MAX_CANDIDATES, Page, Queries
 
 
 class GroupJobs:

@@ -130,15 +130,18 @@ class Groups:
         """
         group = await self.get(id)
         job_ids = job_ids if group is None else await self.job_ids(group)
+        await self.forget_ends(job_ids)
+        await self._scripts.run("forget_group", [id, kind_of(id)])
+
+    async def forget_ends(self, job_ids: Sequence[str]) -> None:
+        """Delete what was kept of those that are deleted, because other jobs might have needed it."""
         try:
             for start in range(0, len(job_ids), 1_000):
                 await self._forget_ends(job_ids[start : start + 1_000])
         except (RedisError, OSError) as error:
             raise translate(error, wrote=True) from error
-        await self._scripts.run("forget_group", [id, kind_of(id)])
 
     async def _forget_ends(self, ids: Sequence[str]) -> None:
-        """Delete the data that the unfinished group needed about deleted jobs."""
 
         def ask(pipe: Any) -> None:
             for id in ids:

@@ -39,6 +39,7 @@ class GroupTasks:
             "cancel": self._cancel,
             "cancel_children": self._cancel_children,
             "cancel_unstarted": self._cancel_unstarted,
+            "forget_children": self._forget_children,
             "remove": self._remove,
             "retry": self._retry,
         }
@@ -125,6 +126,13 @@ class GroupTasks:
             # prune.lua has kept the dependencies for this task.
             await self._queries.pipeline(lambda pipe: pipe.unlink(keys.dependencies(self._prefix, id=parent)))
 
+    async def _forget_children(self, parent: str) -> None:
+        """Delete what was kept of the deleted children of a deleted job, and its dependencies."""
+        edges = (await self._flows.dependencies([parent]))[parent]
+        children = [id for condition, id in edges.values() if condition == CONDITIONS["child"]]
+        await self._groups.forget_ends(children)
+        await self._queries.pipeline(lambda pipe: pipe.unlink(keys.dependencies(self._prefix, id=parent)))
+
     async def _cancel_unstarted(self, id: str) -> None:
         """Cancel unstarted items, because more have failed than the fan-out tolerates."""
         group = await self._groups.get(id)
@@ -147,7 +155,11 @@ class GroupTasks:
             return
         reason = "dependency" if job else ""
         for batch in decide.retry_batches(chosen, waits):
-            await self._scripts.run("retry_group_jobs", [id, reason, 0, *batch])
+            further = await self._scripts.run("retry_group_jobs", [id, reason, 0, *batch])
+            while further:
+                member, held, *others = further
+                found = await self._scripts.run("retry_group_jobs", [id, reason, "", member, held])
+                further = [*found, *others]
         await self._scripts.run("retry_group_jobs", [id, reason, 1])
         if decide.fails_whole(group) and not job:
             await self._repeat_failures(group, chosen)

@@ -8,6 +8,7 @@ from typing import Any
 from service.domain.catalogue import canonical_name
 from service.domain.checks import SpecInvalid
 from service.domain.errors import QueueNotEmpty, TooManyQueues, VersionMismatch
+from service.domain.job_cost import BATCH
 from service.domain.limits import MAX_OVERRIDES, MAX_PAUSED_TYPES, QueueSettings
 from service.domain.results import ChangeResult
 from service.domain.states import State
@@ -15,7 +16,7 @@ from service.domain.worker import WorkerRecord
 from service.store.codec.fields import scored, text, texts
 from service.store.codec.queue_settings import decode_all_defaults, decode_settings, encode_change
 from service.store.cursors import decode_cursor, encode_cursor
-from service.store.jobs import BATCH, Jobs
+from service.store.jobs import Jobs
 from service.store.queries import Page, Queries
 from service.store.queues.queue_activity import read_activity
 from service.store.queues.queue_survey import Survey, survey

@@ -1,7 +1,7 @@
 """Group commit: calls that arrive in one tick of the event loop share one round trip to Redis."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -14,9 +14,14 @@ class Batcher(Generic[Item, Result]):
     Cancelling one caller does not affect the others, and its item may still be committed.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Item]], Awaitable[list[Result]]], limit: int) -> None:
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Item]], Awaitable[list[Result]]],
+        split: Callable[[Sequence[Item]], Iterable[Sequence[Item]]],
+    ) -> None:
+        """`split` divides items, in order, so that each part may be committed together."""
         self._commit = commit
-        self._limit = limit
+        self._split = split
         self._pending: list[tuple[Item, asyncio.Future[Result]]] = []
         self._flushes: set[asyncio.Task[None]] = set()
 
@@ -30,8 +35,10 @@ class Batcher(Generic[Item, Result]):
 
     def _start(self) -> None:
         pending, self._pending = self._pending, []
-        for start in range(0, len(pending), self._limit):
-            task = asyncio.ensure_future(self._flush(pending[start : start + self._limit]))
+        start = 0
+        for part in self._split([item for item, _ in pending]):
+            task = asyncio.ensure_future(self._flush(pending[start : start + len(part)]))
+            start += len(part)
             self._flushes.add(task)
             task.add_done_callback(self._flushes.discard)
 

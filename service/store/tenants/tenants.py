@@ -11,7 +11,6 @@ from redis.exceptions import RedisError
 
 from service.domain.errors import NamespaceExists, NamespaceNotEmpty, NotFound, VersionMismatch
 from service.domain.tenant import OF_SCRIPTS, Policy, Tenant, Usage
-from service.store.access_keys import AccessKeys
 from service.store.codec.fields import text, texts
 from service.store.codec.tenants import decode_tenant, decode_usage, encode_policy
 from service.store.cursors import decode_cursor, encode_cursor
@@ -20,6 +19,7 @@ from service.store.redis.connect import client_for, master_of
 from service.store.redis.key_groups import tenant_keys
 from service.store.redis.routing.repeats import repeat
 from service.store.redis.scripts import Argument, Scripts
+from service.store.tenants.access_keys import AccessKeys
 
 _INDEX = tenant_keys.namespaces(keys.ACCESS_PREFIX)
 _FIELDS = ("version", "created_at", "definition")

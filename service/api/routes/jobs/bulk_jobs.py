@@ -30,8 +30,9 @@ from service.domain.errors import (
     TriageError,
     UniqueConflict,
 )
+from service.domain.job_cost import BATCH
 from service.domain.results import SubmitResult, Submitted
-from service.store.jobs import BATCH, Idempotency, Submission, batches
+from service.store.jobs import Idempotency, Submission, batches
 from service.store.previews import PAGE_BYTES, shortened
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])

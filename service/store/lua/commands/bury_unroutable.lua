@@ -6,11 +6,11 @@
 -- ARGV[3] notes are void after this long without a check (ms): unknown workers may have come and gone
 -- ARGV[4] limit on jobs to bury   ARGV[5] shortest retention of a dead job (ms)
 -- Returns how many jobs were buried
--- Uses: keys, clock, lanes, jobs, endings, queue_settings, consequences
+-- Uses: keys, clock, lanes, jobs, endings, queue_settings, allowance, consequences
 local P, now = keys.prefix, clock.now
--- Per call: types, queues of a type, lanes of a type, and closed limiters to check; queues with such types; jobs to
--- read.
-local LOOKED_AT, PLACES, budget = 500, 1000, 1000
+-- Per call: types, queues of a type, lanes of a type, and closed limiters to check; queues with such types, and queues
+-- and lanes in all; jobs to read. What it costs to note that a job is dead (allowance.lua).
+local LOOKED_AT, PLACES, looks, budget, DEATH = 500, 500, 1000, 300, 60
 local notes, after, void_after = P .. 'unroutable_types', tonumber(ARGV[2]), tonumber(ARGV[3])
 local left, keep_ms, buried = tonumber(ARGV[4]), tonumber(ARGV[5]), 0
 
@@ -27,7 +27,8 @@ end
 local known, found, places = read_known(), {}, {}
 
 local function look_at(queue, name)
-  if known[name] or #places >= PLACES then return end
+  if known[name] or #places >= PLACES or looks <= 0 then return end
+  looks = looks - 1
   local paused_types = queue_settings.read(queue, 'paused_types')[4]
   -- No worker runs paused jobs, whatever types it knows.
   if queue_settings.is_paused(queue) or queue_settings.names_type(paused_types, name) then return end
@@ -40,13 +41,13 @@ local function look_at(queue, name)
 end
 
 for _, name in ipairs(redis.call('ZRANGE', P .. 'ready', 0, LOOKED_AT - 1)) do
-  local queues = known[name] and {} or redis.call('ZRANGE', P .. 'ready:' .. name, 0, LOOKED_AT - 1)
+  local queues = (known[name] or looks <= 0) and {} or redis.call('ZRANGE', P .. 'ready:' .. name, 0, LOOKED_AT - 1)
   for _, queue in ipairs(queues) do look_at(queue, name) end
 end
 -- Queues that a claim closed are in no line.
 for _, limiter in ipairs(redis.call('ZRANGE', P .. 'closed_limiters', 0, LOOKED_AT - 1)) do
   local queue = string.match(limiter, '^queue:(.*)$')
-  local names = queue and redis.call('SRANDMEMBER', keys.queue(queue, 'closed'), LOOKED_AT) or {}
+  local names = queue and looks > 0 and redis.call('SRANDMEMBER', keys.queue(queue, 'closed'), LOOKED_AT) or {}
   for _, name in ipairs(names) do look_at(queue, name) end
 end
 
@@ -70,12 +71,13 @@ end
 
 local function bury(place, lane)
   local key = lanes.key(lanes.of(place.queue, place.name, lane))
-  local most = math.min(left, budget)
-  for _, id in ipairs(most > 0 and redis.call('ZRANGE', key, 0, most - 1) or {}) do
+  for _, id in ipairs(redis.call('ZRANGE', key, 0, math.min(left, budget) - 1)) do
+    if allowance.is_spent() then return end
     budget = budget - 1
     local job = jobs.load(id)
     local queued_at = job and jobs.queued_at(redis.call('HGET', P .. 'job:' .. id, 'queued_at'), job.created_at)
     if job and job.state == 'queued' and queued_at <= now - after then
+      allowance.spend_end(job, DEATH)
       endings.finish(id, job, 'bury', 'unroutable', keep_ms)
       left, buried = left - 1, buried + 1
     end
@@ -83,11 +85,20 @@ local function bury(place, lane)
 end
 
 local since = renew_notes()
+looks = PLACES
+
+-- Whether the call may bury more jobs.
+local function may_go_on() return left > 0 and budget > 0 and looks > 0 and not allowance.is_spent() end
+
 for _, place in ipairs(places) do
-  if since[place.name] and since[place.name] <= now - after then
+  if may_go_on() and since[place.name] and since[place.name] <= now - after then
     local list = keys.queue(place.queue, 'lanes:' .. place.name)
-    local names = place.keyed and redis.call('ZRANGE', list, 0, LOOKED_AT - 1) or {''}
-    for _, lane in ipairs(names) do bury(place, lane) end
+    local names = place.keyed and redis.call('ZRANGE', list, 0, looks - 1) or {''}
+    for _, lane in ipairs(names) do
+      if not may_go_on() then break end
+      looks = looks - 1
+      bury(place, lane)
+    end
   end
 end
 consequences.flush()

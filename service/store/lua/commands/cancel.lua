@@ -6,8 +6,8 @@
 -- ARGV[6] the requester's message, "" = none; the first message is kept   ARGV[7..] job ids
 -- If a cancel is requested again, the earlier deadline applies.
 -- Returns per job {word, state, version}: moved | requested | illegal (it has finished, or started) | missing; nothing
---   if another process has done the portion
--- Uses: keys, clock, batch, jobs, endings, bulk_portion, wake_workers, consequences
+--   if another process has done the portion. Fewer rows than jobs: the others were left (allowance.lua)
+-- Uses: keys, clock, batch, jobs, endings, bulk_portion, wake_workers, allowance, consequences
 local P, now = keys.prefix, clock.now
 local answers, portion, reason, message = {}, bulk_portion.of(ARGV[5]), ARGV[3], ARGV[6]
 if portion.stale() then return {} end
@@ -32,9 +32,17 @@ local function may_cancel(id, job, key)
   return jobs.permits(job, 'cancel') and not spared and not portion.spares(id, job)
 end
 
+local before, cut_at, cut_job
 for i = 7, #ARGV do
+  -- A job that exists says where a bulk action continues.
+  if before and allowance.is_spent() then
+    cut_at, cut_job = ARGV[i - 1], before
+    break
+  end
   local id = ARGV[i]
   local job, key = jobs.load(id), P .. 'job:' .. id
+  before = job
+  if job then allowance.spend_end(job) end
   local word = 'moved'
   if not job then
     word = 'missing'
@@ -54,6 +62,6 @@ for i = 7, #ARGV do
   answers[#answers + 1] = {word, job and job.state or '', job and job.version or 0}
   portion.note(word)
 end
-portion.advance()
+portion.advance(cut_at, cut_job)
 consequences.flush()
 return answers

@@ -12,13 +12,13 @@
 -- Returns {now (us), when the next job is due or the next limiter opens (us) or -1, ms until a job may expire or a
 --   cancel is forced or -1, 1 if jobs are left, credits ("queue credit ..."), leases (claimed_jobs.lua)}
 -- Uses: keys, clock, batch, jobs, job_indexes, endings, unique_keys, catch_up, claims, claimed_queues, claimed_jobs
--- Uses: weighted_queues, next_lane, limiter_rooms, consequences, wake_workers
+-- Uses: weighted_queues, next_lane, limiter_rooms, allowance, consequences, wake_workers
 local P, now, micros = keys.prefix, clock.now, clock.micros
 local worker, request, dead_retention_ms = ARGV[2], ARGV[3], tonumber(ARGV[7])
 local lease_end = now + ARGV[4]
 -- A job from a lane with a limit key costs about 80 us, and a call only 50: the next claim, which follows immediately,
--- takes the rest.
-local KEYED_AT_MOST = 20
+-- takes the rest. DEATH is what it costs to note that a job is dead (allowance.lua).
+local KEYED_AT_MOST, DEATH = 20, 60
 local memory, ids, leases = P .. 'worker:' .. worker .. ':claim', {}, {}
 
 -- The leases that this request got the first time.
@@ -58,7 +58,10 @@ local function lease(id, score, queue, lane)
     return
   end
   local reason = too_late(job)
-  if reason then return endings.finish(id, job, 'bury', reason, dead_retention_ms) end
+  if reason then
+    allowance.spend_end(job, DEATH)
+    return endings.finish(id, job, 'bury', reason, dead_retention_ms)
+  end
   local at = next_lane.starts_at(claim, queue, lane)
   local token = (job.token and jobs.deliveries(job.token) + 1 or '1') .. ':' .. request
   local started_at = at == micros and clock.text or string.format('%.0f', math.floor(at / 1000))
@@ -75,7 +78,9 @@ local function lease(id, score, queue, lane)
   return true
 end
 
-local function may_start_more() return claim.slots > 0 and claim.keyed_starts < KEYED_AT_MOST end
+local function may_start_more()
+  return claim.slots > 0 and claim.keyed_starts < KEYED_AT_MOST and not allowance.is_spent()
+end
 
 -- Starts jobs of one queue until its turn ends; returns how many.
 local function serve(queue)

@@ -4,7 +4,7 @@
 -- expired is due again. Deliveries to a disabled endpoint end here.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] lease (ms)   ARGV[3] slots   ARGV[4] attempts per target   ARGV[5] limit on targets
--- ARGV[6] limit on deliveries to end per disabled endpoint   ARGV[7] worker
+-- ARGV[6] limit on deliveries to disabled endpoints to end   ARGV[7] worker
 -- ARGV[8..] target, its attempts on this worker
 -- Returns {now, ms until the next delivery that this worker may attempt or -1, then per delivery: its target, when its
 --   lease ends, its record, the endpoint's URL ("" = in the record), and its secrets (JSON)}
@@ -15,7 +15,9 @@ local busy, rows, next_at = {}, {}, math.huge
 for i = 8, #ARGV, 2 do busy[ARGV[i]] = tonumber(ARGV[i + 1]) end
 
 local function end_all(target)
-  for _, resource in ipairs(redis.call('ZRANGE', delivery_lanes.line_key(target), 0, to_end - 1)) do
+  local resources = to_end > 0 and redis.call('ZRANGE', delivery_lanes.line_key(target), 0, to_end - 1) or {}
+  to_end = to_end - #resources
+  for _, resource in ipairs(resources) do
     local number = delivery_lanes.first(target, resource)
     local text = delivery_lanes.read(target, number)
     delivery_lanes.finish(target, resource, number,

@@ -13,7 +13,9 @@
 -- Returns {word, id, created_at, jobs admitted so far}: moved | duplicate (another process has admitted these) |
 --   replayed | reused (same idempotency key, other request) | missing (staged too long ago, or lost in a failover) |
 --   too_many_queues. Fails if the namespace would exceed a quota
--- Uses: keys, clock, jobs, job_records, groups, tasks, queue_names, idempotency, quotas, consequences
+-- Uses: keys, clock, jobs, job_records, groups, tasks, queue_names, idempotency, quotas, allowance, consequences
+-- What a tag of a job costs (allowance.lua).
+local TAG = 6
 local P, now = keys.prefix, clock.now
 local group, key = ARGV[2], P .. 'group:' .. ARGV[2]
 local before = redis.call('HMGET', key, 'state', 'admitted', 'created_at')
@@ -50,13 +52,14 @@ if not before[1] then
   redis.call('ZREM', P .. 'staged', group)
   idempotency.record(ARGV[8], ARGV[9], group, ARGV[10])
   for queue in string.gmatch(ARGV[12], '([^%s|]+)%S*') do queue_names.create(queue) end
-  if #ARGV - 14 < tonumber(ARGV[4]) then tasks.add('admit ' .. group) end
 end
-for i = 15, #ARGV do
-  local id = ARGV[i]
+
+local function admit(id)
   local job, job_key = jobs.read(id), P .. 'job:' .. id
   local more = redis.call('HMGET', job_key, 'tags', 'expires_at', 'deadline_at', 'delay_ms', 'due_at')
   local first = math.min(tonumber(more[2] or nil) or math.huge, tonumber(more[3] or nil) or math.huge)
+  local _, tags = string.gsub(more[1] or '', '%z', '')
+  allowance.spend(job, TAG * tags)
   job.tags, job.first_limit = more[1] or nil, first < math.huge and first or nil
   job.delay_ms, job.due_at = more[4], more[5]
   if redis.call('EXISTS', job_key .. ':waits') == 1 then
@@ -65,6 +68,13 @@ for i = 15, #ARGV do
     job_records.start(id, job, {}, job_records.due_of(job), nil, tonumber(job.created_at))
   end
 end
-admitted = redis.call('HINCRBY', key, 'admitted', #ARGV - 14)
+
+local count = 0
+while 15 + count <= #ARGV and not allowance.is_spent() do
+  admit(ARGV[15 + count])
+  count = count + 1
+end
+admitted = redis.call('HINCRBY', key, 'admitted', count)
+if not before[1] and admitted < tonumber(ARGV[4]) then tasks.add('admit ' .. group) end
 consequences.flush()
 return {'moved', group, created_at, admitted}

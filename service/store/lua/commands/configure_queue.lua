@@ -16,23 +16,41 @@ local version = redis.call('HGET', key, 'version') or '1'
 if ARGV[3] ~= '' and ARGV[3] ~= version then return {'version', version} end
 if not queue_names.may_use(queue, tonumber(ARGV[4])) then return {'too_many_queues', version} end
 quotas.check_name('queues', 'queues', queue)
-local before = redis.call('HLEN', overrides)
-local after = before
+-- Thousands of overrides may change: `names` to look up, `put` (each with a value) and `removed`.
+local names, put, removed = {}, {}, {}
 for i = 7, #ARGV, 2 do
   if string.sub(ARGV[i], 1, 4) == 'key:' then
-    local present = redis.call('HEXISTS', overrides, string.sub(ARGV[i], 5))
-    after = after + (ARGV[i + 1] == '' and 0 or 1) - present
+    local name, value = string.sub(ARGV[i], 5), ARGV[i + 1]
+    names[#names + 1] = name
+    if value == '' then removed[#removed + 1] = name else put[#put + 1], put[#put + 2] = name, value end
   end
 end
+
+-- Calls a command for a list, some values at a time.
+local function each_portion(command, hash, list, visit)
+  for i = 1, #list, 1000 do
+    local found = redis.call(command, hash, unpack(list, i, math.min(#list, i + 999)))
+    if visit then visit(found) end
+  end
+end
+
+local before = redis.call('HLEN', overrides)
+local after = before + #put / 2
+each_portion('HMGET', overrides, names, function(found)
+  for _, value in ipairs(found) do if value then after = after - 1 end end
+end)
 if after > before and after > tonumber(ARGV[6]) then return {'too_many_overrides', version} end
 -- Checks above, writes below.
 queue_names.create(queue)
 local pauses = redis.call('HMGET', key, 'paused', 'paused_types')
+each_portion('HSET', overrides, put)
+each_portion('HDEL', overrides, removed)
 for i = 7, #ARGV, 2 do
   local hash, field = key, ARGV[i]
   if field == 'defaults' then hash, field = P .. 'defaults', queue end
-  if string.sub(field, 1, 4) == 'key:' then hash, field = overrides, string.sub(field, 5) end
-  if ARGV[i + 1] == '' then redis.call('HDEL', hash, field) else redis.call('HSET', hash, field, ARGV[i + 1]) end
+  if string.sub(field, 1, 4) ~= 'key:' then
+    if ARGV[i + 1] == '' then redis.call('HDEL', hash, field) else redis.call('HSET', hash, field, ARGV[i + 1]) end
+  end
 end
 redis.call('HSET', key, 'version', version + 1)
 -- A claim reads the queue's limits only if this field is set.

@@ -71,10 +71,18 @@ for _, name in ipairs(redis.call('ZRANGE', queue_key(queue.name, 'keyed'), 0, LO
   for _, lane in ipairs(left > 0 and redis.call('ZRANGE', list, 0, left - 1) or {}) do add_lane(name, lane) end
   if not is_paused(name) then startable = startable + redis.call('ZCARD', list) - (known - left) end
 end
+-- A limiter of a key or a type names its queue, a limited fan-out has one: others hold no lanes of this queue back.
+local function may_hold_back(id)
+  local kind, of = string.match(id, '^(%a+):([^|]*)')
+  return kind == 'fan' or ((kind == 'key' or kind == 'type') and of == queue.name)
+end
+
 -- Closed lanes that open in time.
-left = LOOKED_AT
+local refs = LOOKED_AT
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'closed_limiters', '-inf', until_ms, 'LIMIT', 0, LOOKED_AT)) do
-  for _, ref in ipairs(left > 0 and redis.call('SRANDMEMBER', P .. 'closed_lanes:' .. id, left) or {}) do
+  local found = refs > 0 and may_hold_back(id) and redis.call('SRANDMEMBER', P .. 'closed_lanes:' .. id, refs) or {}
+  refs = refs - #found
+  for _, ref in ipairs(found) do
     local of, name, lane = string.match(ref, '^(.-)|(.-)|(.*)$')
     if of == queue.name then add_lane(name, lane) end
   end

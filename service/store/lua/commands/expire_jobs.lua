@@ -5,21 +5,27 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] limit on jobs of each kind   ARGV[3] shortest retention of a dead job (ms)
 -- ARGV[4] ms until a running job is checked again
--- Returns {how many were finished, ms until the next one or -1}
--- Uses: keys, clock, batch, jobs, endings, wake_workers, consequences
+-- Returns {how many were finished, ms until the next one or -1: 0 if jobs were left (allowance.lua)}
+-- Uses: keys, clock, batch, jobs, endings, wake_workers, allowance, consequences
 local P, now = keys.prefix, clock.now
 local ended = 0
 
 local function due_in(set) return ipairs(redis.call('ZRANGEBYSCORE', P .. set, '-inf', now, 'LIMIT', 0, ARGV[2])) end
 
+-- What it costs to note that a job is dead (allowance.lua).
+local DEATH = 60
+
 local function bury(id, job, reason)
+  allowance.spend_end(job, DEATH)
   endings.finish(id, job, 'bury', reason, tonumber(ARGV[3]))
   ended = ended + 1
 end
 
 for _, id in due_in('cancelling') do
+  if allowance.is_spent() then break end
   local job = jobs.load(id)
   if job and job.state == 'running' and job.cancel_requested_at then
+    allowance.spend_end(job)
     -- Without the token, the holder's own finish is rejected as stale.
     jobs.end_lease(job)
     local reason = redis.call('HGET', P .. 'job:' .. id, 'cancel_reason') or 'requested'
@@ -32,6 +38,7 @@ for _, id in due_in('cancelling') do
 end
 consequences.flush()
 for _, id in due_in('expiry') do
+  if allowance.is_spent() then break end
   local job = jobs.load(id)
   local at = redis.call('HMGET', P .. 'job:' .. id, 'expires_at', 'deadline_at', 'started_at')
   local deadline = tonumber(at[2] or nil)

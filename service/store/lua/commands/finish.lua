@@ -4,14 +4,16 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] shortest retention of a dead job (ms)
 -- ARGV[3..] per run: id, token, the job's traits and created_at, move, result (JSON), then a number of further values,
---   each a name and a value. From the lease: unique, unique_until, expiry, linked, children_token, callback, error
+--   each a name and a value. From the lease: unique, unique_until, expiry, linked, callback, error
 --   ("1" = the job had one). About the run: delay_ms, reason, counter (to increase), error_now (JSON), attempt (its
 --   record, JSON), death (unsuccessful_ends.lua), suspect ("1" = the job is one now), freeze_ms
 -- Returns per run one word: moved | cancelled (instead) | duplicate (this token finished this run before) | stale |
---   missing
--- Uses: keys, clock, jobs, texts, endings, freezes, consequences
+--   missing. Fewer words than runs: the caller sends the others again (allowance.lua)
+-- Uses: keys, clock, jobs, texts, endings, freezes, allowance, consequences
 local P, now, push = keys.prefix, clock.now, texts.push
 local ATTEMPTS_KEPT = 50
+-- What a named value of a run costs (allowance.lua).
+local VALUE = 12
 -- Per run: its job, where its values begin in ARGV, its named values if it has any, and its word.
 local accepted, begins, named, words = {}, {}, {}, {}
 local NONE = {}
@@ -26,14 +28,18 @@ end
 local function read(n, i)
   local job, count = jobs.held(ARGV[i], ARGV[i + 2], ARGV[i + 3]), ARGV[i + 6]
   accepted[n], begins[n], words[n] = job or false, i, word_for(job, ARGV[i + 1])
-  if count == '0' then return i + 7 end
+  if count == '0' then
+    if job then allowance.spend_end(job) end
+    return i + 7
+  end
   local last, run = i + 6 + 2 * count, {}
   for j = i + 7, last, 2 do run[ARGV[j]] = ARGV[j + 1] end
   named[n] = run
   if job then
     job.unique, job.unique_until, job.expiry = run.unique, run.unique_until, run.expiry
-    job.linked, job.children_token, job.error = run.linked, run.children_token, run.error
+    job.linked, job.error = run.linked, run.error
     job.callback = run.callback
+    allowance.spend_end(job, VALUE * count)
   end
   return last + 1
 end
@@ -88,7 +94,7 @@ local function end_run(job, i, run)
 end
 
 local at = 3
-while at <= #ARGV do at = read(#words + 1, at) end
+while at <= #ARGV and not allowance.is_spent() do at = read(#words + 1, at) end
 -- Checks above, writes below.
 for n, word in ipairs(words) do
   if word == 'moved' then words[n] = end_run(accepted[n], begins[n], named[n] or NONE) end

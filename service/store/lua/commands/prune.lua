@@ -6,10 +6,14 @@
 -- ARGV[1] now   ARGV[2] limit on jobs if none is named
 -- ARGV[3] the portion of a bulk action that these jobs are (bulk_portion.lua), "" = none   ARGV[4..] job ids
 -- Returns {pruned, ms until the next retention ends or -1, then per named job: moved | illegal (it has not finished) |
---   missing}; {0, -1} if another process has done the portion
+--   missing}; {0, -1} if another process has done the portion. If jobs are left (allowance.lua), there are fewer words,
+--   or the time is 0
 -- Uses: keys, clock, batch, jobs, texts, job_indexes, unique_keys, groups, shared_payloads, queue_names, bulk_portion
--- Uses: consequences
+-- Uses: tasks, allowance, consequences
 local P, now, FINISHED = keys.prefix, clock.now, jobs.FINISHED
+-- What deleting the parts of a job, and each of its tags, costs (allowance.lua); with more children than that, a task
+-- deletes what was kept of them.
+local DELETED, TAG, CHILDREN_AT_MOST = 60, 8, 100
 local ids, answer, pruned, left, portion = {}, {0, -1}, 0, {}, bulk_portion.of(ARGV[3])
 if portion.stale() then return answer end
 for i = 4, #ARGV do ids[#ids + 1] = ARGV[i] end
@@ -62,8 +66,11 @@ local function kept_until(id, job)
 end
 
 local function forget_edges(id, job, key)
-  if job.children_token then forget_children(key) end
   redis.call('UNLINK', key .. ':dependents', key .. ':waits')
+  if job.children_token and redis.call('HLEN', key .. ':dependencies') > CHILDREN_AT_MOST then
+    return tasks.add('forget_children ' .. id)
+  end
+  if job.children_token then forget_children(key) end
   -- The process that cancels its children still has to find them.
   if job.children_token and redis.call('ZSCORE', P .. 'tasks', 'cancel_children ' .. id) then return end
   redis.call('UNLINK', key .. ':dependencies')
@@ -77,7 +84,12 @@ local function forget(id, job)
   job.group = nil
   job_indexes.leave(id, job)
   if job.unique then unique_keys.release(id, job, true) end
-  for tag in string.gmatch(redis.call('HGET', key, 'tags') or '', '[^%z]+') do batch.remove(P .. 'tag:' .. tag, id) end
+  local tags = 0
+  for tag in string.gmatch(redis.call('HGET', key, 'tags') or '', '[^%z]+') do
+    batch.remove(P .. 'tag:' .. tag, id)
+    tags = tags + 1
+  end
+  allowance.spend(job, DELETED + TAG * tags)
   texts.forget_record(key)
   redis.call('UNLINK', key, key .. ':attempts', key .. ':logs')
   batch.note_change(id)
@@ -85,8 +97,15 @@ local function forget(id, job)
   pruned = pruned + 1
 end
 
-for _, id in ipairs(ids) do
+local before, cut_at, cut_job
+for i, id in ipairs(ids) do
+  -- A job that exists says where a bulk action continues.
+  if before and allowance.is_spent() then
+    cut_at, cut_job = ids[i - 1], before
+    break
+  end
   local job, word = jobs.load(id), 'moved'
+  before = job
   if not job then
     word = 'missing'
     batch.remove(P .. 'retention', id)
@@ -103,7 +122,7 @@ for _, id in ipairs(ids) do
   end
 end
 if pruned > 0 then redis.call('HINCRBY', P .. 'counters', 'pruned', pruned) end
-portion.advance()
+portion.advance(cut_at, cut_job)
 consequences.flush()
 queue_names.forget_unused(left)
 local _, next_end = keys.head(P .. 'retention')

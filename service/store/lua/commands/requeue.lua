@@ -6,11 +6,14 @@
 -- ARGV[6] the portion of a bulk action that these jobs are (bulk_portion.lua), "" = none
 -- ARGV[7] limit on queues per namespace   ARGV[8..] job ids
 -- Returns per job {word, state, version, holder}: moved | illegal | missing | conflict (another job holds its unique
---   key) | too_many_queues | quota_exceeded; nothing if another process has done the portion
+--   key) | too_many_queues | quota_exceeded; nothing if another process has done the portion. Fewer rows than jobs: the
+--   others were left (allowance.lua)
 -- Uses: keys, clock, jobs, traits, texts, job_records, unique_keys, queue_settings, queue_names, groups, tasks
--- Uses: batch, shared_payloads, bulk_portion, quotas, consequences
+-- Uses: batch, shared_payloads, bulk_portion, quotas, allowance, consequences
 local P, now, push = keys.prefix, clock.now, job_records.push
 local move, delay, payload, new_queue = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+-- What the reset of a run costs (allowance.lua).
+local AGAIN = 60
 local answers, left, portion, new_run = {}, {}, bulk_portion.of(ARGV[6]), move ~= 'run_now'
 if portion.stale() then return {} end
 
@@ -68,8 +71,16 @@ local function refusal(id, job, queue)
   return nil, key
 end
 
+local before, cut_at, cut_job
 for i = 8, #ARGV do
+  -- A job that exists says where a bulk action continues.
+  if before and allowance.is_spent() then
+    cut_at, cut_job = ARGV[i - 1], before
+    break
+  end
   local id, job = ARGV[i], jobs.load(ARGV[i])
+  before = job
+  if job then allowance.spend(job, AGAIN) end
   local queue = new_queue ~= '' and new_queue or job and job.queue
   local word, key = refusal(id, job, queue)
   if not word then
@@ -84,7 +95,7 @@ for i = 8, #ARGV do
   }
   portion.note(word or 'moved')
 end
-portion.advance()
+portion.advance(cut_at, cut_job)
 consequences.flush()
 queue_names.forget_unused(left)
 return answers

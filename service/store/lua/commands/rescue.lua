@@ -8,9 +8,11 @@
 --   (ms)
 -- Returns {ms until the next lease may be rescued or -1, ids, "1" if a worker was lost in the last minute or may be
 --   lost now}
--- Uses: keys, clock, batch, jobs, endings, outage_guard, consequences
+-- Uses: keys, clock, batch, jobs, endings, outage_guard, allowance, consequences
 local P, now = keys.prefix, clock.now
 local FREE_LOSSES, FIRST_REST_MS, LONGEST_REST_MS = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+-- What the record of the attempt costs (allowance.lua).
+local ATTEMPTED = 40
 local ATTEMPT = '{"attempt":%d,"outcome":"lost","at_ms":%.0f,"worker_id":"%s","duration_seconds":null,'
   .. '"type":"WorkerLost","message":"The worker that ran this job is gone.","traceback":""}'
 
@@ -50,7 +52,9 @@ end
 local rescued = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', limit, 'LIMIT', 0, ARGV[4])) do
   local job = jobs.load(id)
+  if allowance.is_spent() then break end
   if job and jobs.permits(job, 'rescue') then
+    allowance.spend(job, ATTEMPTED)
     take_back(id, job)
     rescued[#rescued + 1] = id
   else

@@ -1,25 +1,34 @@
 #!lua
 -- Adds children to a running job, which then waits for them: it is blocked, its lease ends, and no attempt is used.
--- Children whose key the job already has are not added again. A job with a cancel request adds no children and is
--- cancelled. Only the holder of the lease may call this.
+-- Children whose key the job already has are not added again. Many children come in several calls; the job waits with
+-- the last one, and earlier ones may run already. A job with a cancel request adds no children and is cancelled. Only
+-- the holder of the lease may call this.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4] limit on queues per namespace
--- ARGV[5..] per child 12 values: id, its key, its spec (job_records.lua), the siblings that it waits for ("condition id
+-- ARGV[5] "1" = further children follow   ARGV[6] with the first call, the queues of the children that follow,
+--   separated by spaces   ARGV[7] how many these are   ARGV[8] their size (bytes)
+-- ARGV[9..] per child 12 values: id, its key, its spec (job_records.lua), the siblings that it waits for ("condition id
 --   key", separated by spaces), "" = none. A child follows the siblings that it waits for
--- Returns waiting (or cancelled) | ready (all have finished) | stale | too_many_queues (no child was added). Fails if
---   the namespace would exceed a quota
--- Uses: keys, clock, jobs, traits, job_records, endings, groups, queue_names, quotas, consequences
-local WIDTH, P, now, push = 12, keys.prefix, clock.now, job_records.push
+-- Returns added (and more follow) | waiting (or cancelled) | ready (all have finished) | stale | too_many_queues (no
+--   child was added). Fails if the namespace would exceed a quota
+-- Uses: keys, clock, jobs, traits, job_records, dependents, endings, groups, queue_names, quotas, consequences
+-- With more children than that, it is not checked again which of them are unfinished.
+local CHECKED_AT_MOST = 200
+local WIDTH, FIRST, P, now, push = 12, 9, keys.prefix, clock.now, job_records.push
 local id, key, token = ARGV[2], P .. 'job:' .. ARGV[2], ARGV[3]
 local parent = jobs.load(id)
 if not parent or not jobs.permits(parent, 'wait_for_children', token) then
   return redis.call('HGET', key, 'children_token') == token and 'waiting' or 'stale'
 end
-for i = 5, #ARGV, WIDTH do
+for i = FIRST, #ARGV, WIDTH do
   if not queue_names.may_use(traits.of(ARGV[i + 2]).queue, tonumber(ARGV[4])) then return 'too_many_queues' end
 end
+for queue in string.gmatch(ARGV[6], '%S+') do
+  if not queue_names.may_use(queue, tonumber(ARGV[4])) then return 'too_many_queues' end
+end
 if quotas.read() then
-  for i = 5, #ARGV, WIDTH do
+  quotas.check(tonumber(ARGV[7]), tonumber(ARGV[8]), 0)
+  for i = FIRST, #ARGV, WIDTH do
     local job = job_records.spec(ARGV, i + 2)
     quotas.check(1, job_records.size(job), 0, job.queue, job.limit_key)
   end
@@ -46,9 +55,9 @@ end
 local group = parent.group
 if group and not (groups.is_flow(group) and groups.exists(group)) then group = nil end
 
--- Makes a child wait for its siblings; returns whether one of them has not finished.
+-- Makes a child wait for its siblings; returns how it arrives: nil if all have finished.
 local function link(child, edges)
-  local waits = false
+  local arrival
   for condition, dependency, name in string.gmatch(edges, '(%d) (%S+) (%S+)') do
     local job = jobs.load(dependency)
     -- A sibling from an earlier run of the parent may have been deleted.
@@ -56,10 +65,12 @@ local function link(child, edges)
     redis.call('HSET', P .. 'job:' .. child .. ':dependencies', name, condition .. ' ' .. dependency)
     if job and not jobs.FINISHED[job.state] then
       redis.call('SADD', P .. 'job:' .. child .. ':waits', dependency)
-      waits = true
+      arrival = arrival or 'wait'
+    elseif job and not dependents.meets(condition, job.state) then
+      arrival = 'refuse'
     end
   end
-  return waits
+  return arrival
 end
 
 local function add(i, name)
@@ -72,11 +83,15 @@ local function add(i, name)
     redis.call('HSET', P .. 'group:' .. group .. ':jobs', ARGV[i + 1], child)
     redis.call('HINCRBY', P .. 'group:' .. group, 'total', 1)
   end
-  if link(child, ARGV[i + 11]) then
-    job_records.start(child, job, fields, now, 'wait')
+  local arrival = link(child, ARGV[i + 11])
+  if arrival == 'refuse' then
+    push(fields, 'state_reason', 'dependency')
+    push(fields, 'finished_at', now)
+    redis.call('DEL', P .. 'job:' .. child .. ':waits')
   else
-    job_records.start(child, job, fields, job_records.due_of(job))
+    redis.call('SADD', key .. ':waits', child)
   end
+  job_records.start(child, job, fields, arrival and now or job_records.due_of(job), arrival)
   redis.call('ZADD', P .. 'job:' .. child .. ':dependents', 3, id)
   redis.call('HSET', key .. ':dependencies', name, '3 ' .. child)
 end
@@ -91,21 +106,32 @@ local function has(name)
   redis.call('ZREM', P .. 'job:' .. child .. ':dependents', id)
 end
 
-for i = 5, #ARGV, WIDTH do
+for i = FIRST, #ARGV, WIDTH do
   local name = string.match(ARGV[i + 1], '[^/]+$')
   if not has(name) then add(i, name) end
 end
-redis.call('DEL', key .. ':waits')
-local waits = false
-for _, edge in ipairs(redis.call('HVALS', key .. ':dependencies')) do
-  local child = string.match(edge, '^3 (.+)$')
-  local job = child and jobs.load(child)
-  if job and not jobs.FINISHED[job.state] then
-    redis.call('SADD', key .. ':waits', child)
-    waits = true
+if ARGV[5] == '1' then
+  -- If the job ends before the last call, its children are cancelled.
+  redis.call('HSET', key, 'children_token', token .. '+')
+  consequences.flush()
+  return 'added'
+end
+
+local function check_waits()
+  redis.call('DEL', key .. ':waits')
+  for _, edge in ipairs(redis.call('HVALS', key .. ':dependencies')) do
+    local child = string.match(edge, '^3 (.+)$')
+    local job = child and jobs.load(child)
+    if job and not jobs.FINISHED[job.state] then redis.call('SADD', key .. ':waits', child) end
   end
 end
-if not waits then return 'ready' end
+
+-- Children that finish leave the set, whether the job waits already or not.
+if redis.call('HLEN', key .. ':dependencies') <= CHECKED_AT_MOST then check_waits() end
+if redis.call('EXISTS', key .. ':waits') == 0 then
+  consequences.flush()
+  return 'ready'
+end
 jobs.end_lease(parent)
 jobs.move(id, parent, 'wait_for_children', 0, {'children_token', token}, token)
 consequences.flush()

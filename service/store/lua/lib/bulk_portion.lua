@@ -27,15 +27,22 @@ local function of(text)
     note = function(word)
       if word == 'moved' or word == 'requested' then done = done + 1 else skipped = skipped + 1 end
     end,
-    advance = function()
+    -- `last_id` and `last` are the last job of a portion that was cut (allowance.lua), nil = it is complete.
+    advance = function(last_id, last)
       if not id then return end
       local succeeded = redis.call('HINCRBY', key, 'succeeded', done)
       redis.call('HINCRBY', key, 'skipped', skipped)
       redis.call('HINCRBY', key, 'version', 1)
       -- If no job was processed, the rate limit does not apply.
       local ready_at = done + skipped > 0 and now + v[5] or now
-      redis.call('HSET', key, 'position', words[3], 'ready_at', ready_at)
-      if words[4] == 'last' or (v[6] ~= '' and succeeded >= tonumber(v[6])) then
+      local position, is_last = words[3], words[4] == 'last'
+      if last_id then
+        -- As in job_selection.py: an id, behind the time of creation unless the jobs are of one group.
+        position = string.find(position, '|', 1, true) and last.created_at .. '|' .. last_id or last_id
+        is_last = false
+      end
+      redis.call('HSET', key, 'position', position, 'ready_at', ready_at)
+      if is_last or (v[6] ~= '' and succeeded >= tonumber(v[6])) then
         bulk_actions.put_state(id, 'succeeded')
       else
         redis.call('ZADD', P .. 'running_actions', ready_at, id)

@@ -2,18 +2,26 @@
 -- when a running job finishes. Their lanes are in closed_lanes:<limiter>; the job types of a closed queue are in
 -- queue:<queue>|closed.
 -- Uses: keys, clock, batch, lanes, ready_lines, limiter_rescans
-local P, now
--- Lanes of one limiter, or job types of one queue, to open per call; the next claim opens the rest.
+local P, now, left
+-- Lanes of limiters, and job types of queues, to open per call; the next claim opens the rest.
 local OPENED_AT_MOST = 300
 
-local function begin() P, now = keys.prefix, clock.now end
+local function begin() P, now, left = keys.prefix, clock.now, OPENED_AT_MOST end
+
+local function has_opened_enough() return left <= 0 end
 
 local function reopen(limiter)
   local changed_queue = string.match(limiter, '^rescan:(.*)$')
-  if changed_queue then return limiter_rescans.rescan(changed_queue) end
+  if changed_queue then
+    -- It looks at many limiters.
+    left = 0
+    return limiter_rescans.rescan(changed_queue)
+  end
   local queue = string.match(limiter, '^queue:(.*)$')
   local closed = queue and keys.queue(queue, 'closed') or P .. 'closed_lanes:' .. limiter
-  for _, member in ipairs(redis.call('SPOP', closed, OPENED_AT_MOST)) do
+  -- A limiter that is not opened now is due.
+  for _, member in ipairs(left > 0 and redis.call('SPOP', closed, left) or {}) do
+    left = left - 1
     if queue then
       ready_lines.follow(queue, member)
       batch.wake(queue, member)
@@ -70,4 +78,4 @@ local function write()
   return of_lanes(batch.lanes)
 end
 
-return {begin = begin, reopen = reopen, write = write}
+return {begin = begin, reopen = reopen, write = write, has_opened_enough = has_opened_enough}

@@ -1,5 +1,5 @@
 -- What follows from the moves of a call: groups count their members, and dependents are notified.
--- Uses: keys, clock, batch, writer, tasks, dependents, groups, wake_workers
+-- Uses: keys, clock, batch, writer, tasks, dependents, groups, wake_workers, allowance
 local P, now
 
 local function begin() P, now = keys.prefix, clock.now end
@@ -44,6 +44,7 @@ end
 local function flush()
   writer.write()
   wake_pruners()
+  if #batch.ended > 0 then allowance.begin_dependents() end
   while next(batch.members) or #batch.ended > 0 do
     local members, ended = batch.members, batch.ended
     batch.members, batch.ended = {}, {}

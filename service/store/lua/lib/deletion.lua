@@ -1,5 +1,6 @@
--- What remains of a namespace when it is deleted. As long as workers serve it, their entries are needed; API processes
--- do their duties for some minutes longer. So a marker says that the namespace is deleted, until it is used again.
+-- The keys that a deleted namespace may leave behind. As long as workers serve it, their entries are needed; API
+-- processes do their duties for some minutes longer. So a marker says that the namespace is deleted, until it is used
+-- again.
 -- Uses: keys, clock
 local P
 local DAY, HOURS = 86400, 26

@@ -1,6 +1,6 @@
 -- What a finished job or group means for its dependents. A job waits for the ids in job:<id>:waits. The set of finished
 -- ids decides, never a counter, so notifying twice changes nothing.
--- Uses: keys, clock, jobs, endings, queue_settings
+-- Uses: keys, clock, jobs, endings, queue_settings, allowance
 local P, now
 local ENDED = {succeeded = true, dead = true, failed = true, cancelled = true}
 -- The outcomes that satisfy an edge, by the condition that is its score in job:<id>:dependents. 3 is a child, which
@@ -12,11 +12,10 @@ local CONDITIONS = {
   ['3'] = ENDED,
   ['4'] = {succeeded = true, failed = true},
 }
--- How many dependents one script call notifies: each takes about 10 us, and a script blocks all other clients.
-local BUDGET = 500
-local budget
+-- Dependents to read at once.
+local READ = 500
 
-local function begin() P, now, budget = keys.prefix, clock.now, BUDGET end
+local function begin() P, now = keys.prefix, clock.now end
 
 -- Whether this outcome satisfies an edge with that condition.
 local function meets(condition, state) return CONDITIONS[condition][state] end
@@ -41,7 +40,8 @@ local function notify_one(id, state, dependent, condition)
   local met = meets(condition, state)
   if met then redis.call('SREM', P .. 'job:' .. dependent .. ':waits', id) end
   local job = jobs.load(dependent)
-  if not job or job.state ~= 'blocked' then return end
+  if not job or job.state ~= 'blocked' then return allowance.look() end
+  if met then allowance.spend(job) else allowance.spend_end(job) end
   if not met then
     -- A job that has started, and waits for its children, has passed this edge; only a new run checks it again.
     if redis.call('HEXISTS', P .. 'job:' .. dependent, 'started_at') == 1 then return end
@@ -53,12 +53,13 @@ end
 
 -- Notifies dependents, starting at number `from`; returns where the next call should continue, or nil when done.
 local function notify(id, state, from)
-  if budget <= 0 then return from end
-  local raw = redis.call('ZRANGE', P .. 'job:' .. id .. ':dependents', from, from + budget - 1, 'WITHSCORES')
-  local count, allowed = #raw / 2, budget
-  for i = 1, #raw, 2 do notify_one(id, state, raw[i], raw[i + 1]) end
-  budget = budget - count
-  if count == allowed then return from + allowed end
+  if allowance.is_spent() then return from end
+  local raw = redis.call('ZRANGE', P .. 'job:' .. id .. ':dependents', from, from + READ - 1, 'WITHSCORES')
+  for i = 1, #raw, 2 do
+    if allowance.is_spent() then return from + (i - 1) / 2 end
+    notify_one(id, state, raw[i], raw[i + 1])
+  end
+  if #raw == 2 * READ then return from + READ end
 end
 
 -- The state of a dependency: a job, a deleted job or a group; nil if it is unknown.

@@ -42,13 +42,13 @@ end
 -- A running job as its lease described it: reads only what may have changed since then.
 local function held(id, text, created_at)
   local key = P .. 'job:' .. id
-  local v = redis.call('HMGET', key, 'state', 'token', 'version', 'cancel_requested_at')
+  local v = redis.call('HMGET', key, 'state', 'token', 'version', 'cancel_requested_at', 'children_token')
   if not v[1] then return nil end
   local of = traits.of(text)
   return {
     traits = of, queue = of.queue, name = of.name, limit_key = of.limit_key, retention_ms = of.retention_ms,
     group = of.group, state = v[1], token = v[2], version = v[3] or '1', cancel_requested_at = v[4] or nil,
-    created_at = created_at, key = key,
+    created_at = created_at, key = key, children_token = v[5] or nil,
   }
 end
 

@@ -15,6 +15,9 @@ local function one(worker)
   redis.call('PUBLISH', inbox, '1')
 end
 
+-- The inbox of a worker that leaves.
+local function forget(worker) redis.call('UNLINK', P .. 'worker:' .. worker .. ':inbox') end
+
 local function is_subscribed(id) return string.byte(id) == AT_SIGN end
 
 -- As long as the marker of a pool is there, its workers know.
@@ -46,6 +49,6 @@ local function may_rest()
 end
 
 return {
-  begin = begin, one = one, pool = pool, newest = newest, is_subscribed = is_subscribed, end_rests = end_rests,
-  on_claim = on_claim, may_rest = may_rest,
+  begin = begin, one = one, forget = forget, pool = pool, newest = newest, is_subscribed = is_subscribed,
+  end_rests = end_rests, on_claim = on_claim, may_rest = may_rest,
 }

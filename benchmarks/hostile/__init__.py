@@ -1,0 +1,1 @@
+"""What a tenant may submit to make the commands slow."""
