@@ -219,6 +219,30 @@ async def test_a_parent_that_dies_before_the_last_call_cancels_its_children(
     assert await count(store, State.CANCELLED) == added
 
 
+async def test_a_failover_that_lost_the_call_before_makes_the_run_stale(
+    store: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = await parent(store)
+    run, calls = store.scripts.run, 0
+
+    async def lose(name: str, arguments: Sequence[Any], now: str = "") -> Any:
+        nonlocal calls
+        reply = await run(name, arguments, now)
+        calls += 1
+        key = keys.job(store.scripts.prefix, id=lease.job.id)
+        if calls == 1:
+            before.append(await store.scripts.redis.hget(key, "children_token"))
+        elif calls == 2:
+            await store.scripts.redis.hset(key, "children_token", before[0])
+        return reply
+
+    before: list[bytes] = []
+    monkeypatch.setattr(store.scripts, "run", lose)
+    nodes = _family(900)
+    word = await store.dependencies.wait_for_children(lease, nodes, {key: new_id() for key in nodes})
+    assert (word, calls) == ("stale", 3)
+
+
 async def test_a_child_whose_sibling_has_failed_meanwhile_does_not_run(store: Namespace) -> None:
     lease = await parent(store)
     await add_children(store, lease, {"first": child()})

@@ -12,6 +12,7 @@ from service.domain.errors import BackendUnavailable, IdempotencyKeyReused
 from service.domain.flow import When, job_ids
 from service.domain.job_cost import BATCH
 from service.domain.states import State
+from service.store.groups import flows
 from service.store.groups.flows import spec_arguments
 from service.store.jobs import Idempotency
 from service.store.namespace import Namespace
@@ -28,8 +29,8 @@ async def test_staged_jobs_are_invisible_and_expire(store: Namespace) -> None:
     id = IDS.new("flow", members=2)
     jobs = job_ids(id, spec)
     rows = [value for key in jobs for value in (jobs[key], key, *spec_arguments(spec.nodes[key].spec, id))]
-    await store.scripts.run("stage_flow_jobs", [id, *rows])
-    await store.scripts.run("link_flow_jobs", [jobs["b"], jobs["a"], "a", 0])
+    await store.scripts.run("stage_flow_jobs", [id, 0, *rows])
+    await store.scripts.run("link_flow_jobs", [id, 2, "", jobs["b"], jobs["a"], "a", 0])
     assert await store.groups.get(id) is None
     assert await store.queries.jobs(list(jobs.values())) == [None, None]
     assert (await claim(store)).leases == []
@@ -65,6 +66,34 @@ async def test_a_flow_whose_last_staging_was_lost_in_a_failover_is_not_committed
         await store.flows.create(id, spec, None)
     assert await store.groups.get(id) is None
     assert (await claim(store)).leases == []
+
+
+@pytest.mark.parametrize(
+    ("command", "calls", "lost"),
+    [("stage_flow_jobs", 1, "*"), ("stage_flow_jobs", 3, "*"), ("link_flow_jobs", 1, "*:waits")],
+)
+async def test_a_failover_between_two_calls_leaves_no_part_of_a_flow(
+    store: Namespace, monkeypatch: pytest.MonkeyPatch, command: str, calls: int, lost: str
+) -> None:
+    monkeypatch.setattr(flows, "portions", lambda specs: [1 for _ in specs])  # type: ignore[misc]
+    monkeypatch.setattr(flows, "LINKS", 1)
+    redis, run, seen = store.scripts.redis, store.scripts.run, list[str]()
+
+    async def lose(name: str, arguments: Sequence[Any], now: str = "") -> Any:
+        reply = await run(name, arguments, now)
+        seen.append(name)
+        if name == command and seen.count(command) == calls:
+            await redis.unlink(*[key async for key in redis.scan_iter(f"{store.scripts.prefix}{lost}")])
+        return reply
+
+    with mock.patch.object(store.scripts, "run", lose), pytest.raises(BackendUnavailable):
+        await create(store, spec_of({"a": {}, "b": {"a": "succeeded"}, "c": {"b": "succeeded"}}))
+    assert "commit_flow" not in seen
+    # The duty that deletes what was staged too long ago finds all of it.
+    store.scripts.now = "99999999999999"
+    await store.group_tasks.forget_ended()
+    left = [key.decode() async for key in redis.scan_iter(f"{store.scripts.prefix}*job_*")]
+    assert left == []
 
 
 async def test_a_committed_flow_leaves_no_task_and_nothing_staged(

@@ -111,7 +111,7 @@ class Dependencies:
             size = sum(JOB_BYTES + len(spec.payload) for spec in later)
             queues = " ".join({spec.queue for spec in later})
             arguments: list[Argument] = [job.id, lease.token, self._scripts.max_queues]
-            arguments += [int(bool(rest)), queues, len(later), size]
+            arguments += [int(bool(rest)), queues, len(later), size, number]
             for key, node in portion:
                 waits = [f"{CONDITIONS[edge.when]} {ids[edge.key]} {edge.key}" for edge in node.edges]
                 arguments += [ids[key], path + key, *spec_arguments(node.spec), " ".join(waits)]

@@ -31,6 +31,9 @@ from service.store.redis.scripts import Argument, Scripts
 #: Edges per script call.
 LINKS = 500
 
+#: It took too long, or a failover has lost a part of it.
+_INTERRUPTED = "Storing the flow was interrupted. Submit it again."
+
 #: The conditions of edges as scripts write them; `child` is an edge from a job to a child that it added.
 CONDITIONS: Mapping[Condition, int] = {"succeeded": 0, "failed": 1, "finished": 2, "child": 3}
 _CONDITION: Mapping[int, Condition] = {code: condition for condition, code in CONDITIONS.items()}
@@ -68,18 +71,25 @@ class Flows:
         return await self._commit(id, spec, jobs, idempotency)
 
     async def _stage(self, id: str, spec: FlowSpec, jobs: Mapping[str, str]) -> None:
-        rest = iter(jobs)
+        rest, staged = iter(jobs), 0
         for count in portions((spec.nodes[key].spec, 0) for key in jobs):
-            rows: list[Argument] = [id]
+            rows: list[Argument] = [id, staged]
             for key in islice(rest, count):
                 rows += [jobs[key], key, *spec_arguments(spec.nodes[key].spec, id)]
-            await self._scripts.run("stage_flow_jobs", rows)
-        edges = _edges(spec, jobs)
+            await self._stage_part("stage_flow_jobs", rows)
+            staged += count
+        edges, last = _edges(spec, jobs), ""
         for start in range(0, len(edges), LINKS):
-            rows = []
+            rows = [id, staged, last]
             for dependent, dependency, edge in edges[start : start + LINKS]:
                 rows += [dependent, dependency, edge.key, CONDITIONS[edge.when]]
-            await self._scripts.run("link_flow_jobs", rows)
+                last = f"{dependent} {dependency}"
+            await self._stage_part("link_flow_jobs", rows)
+
+    async def _stage_part(self, command: str, rows: Sequence[Argument]) -> None:
+        """Each call checks that the ones before are still there: a failover may come between any two."""
+        if not await self._scripts.run(command, rows):
+            raise BackendUnavailable(_INTERRUPTED)
 
     async def _commit(
         self, id: str, spec: FlowSpec, jobs: Mapping[str, str], idempotency: Idempotency | None
@@ -112,7 +122,7 @@ class Flows:
                 case "too_many_queues":
                     raise TooManyQueues()
                 case "missing":
-                    raise BackendUnavailable("Storing the flow took too long. Submit it again.")
+                    raise BackendUnavailable(_INTERRUPTED)
                 case _:
                     admitted, created_at = int(reply[3]), at
         return Admission(created_flow(id, spec, created_at), jobs)

@@ -6,19 +6,26 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4] limit on queues per namespace
 -- ARGV[5] "1" = further children follow   ARGV[6] with the first call, the queues of the children that follow,
---   separated by spaces   ARGV[7] how many these are   ARGV[8] their size (bytes)
--- ARGV[9..] per child 12 values: id, its key, its spec (job_records.lua), the siblings that it waits for ("condition id
---   key", separated by spaces), "" = none. A child follows the siblings that it waits for
--- Returns added (and more follow) | waiting (or cancelled) | ready (all have finished) | stale | too_many_queues (no
---   child was added). Fails if the namespace would exceed a quota
+--   separated by spaces   ARGV[7] how many these are   ARGV[8] their size (bytes)   ARGV[9] number of earlier calls
+-- ARGV[10..] per child 12 values: id, its key, its spec (job_records.lua), the siblings that it waits for
+--   ("condition id key", separated by spaces), "" = none. A child follows the siblings that it waits for
+-- Returns added (and more follow) | waiting (or cancelled) | ready (all have finished) | stale (also if a failover has
+--   lost the call before) | too_many_queues (no child was added). Fails if the namespace would exceed a quota
 -- Uses: keys, clock, jobs, traits, job_records, dependents, endings, groups, queue_names, quotas, consequences
 -- With more children than that, it is not checked again which of them are unfinished.
 local CHECKED_AT_MOST = 200
-local WIDTH, FIRST, P, now, push = 12, 9, keys.prefix, clock.now, job_records.push
+local WIDTH, FIRST, P, now, push = 12, 10, keys.prefix, clock.now, job_records.push
 local id, key, token = ARGV[2], P .. 'job:' .. ARGV[2], ARGV[3]
 local parent = jobs.load(id)
 if not parent or not jobs.permits(parent, 'wait_for_children', token) then
   return redis.call('HGET', key, 'children_token') == token and 'waiting' or 'stale'
+end
+local function marker(calls) return token .. '+' .. string.format('%.0f', calls) end
+
+local earlier = tonumber(ARGV[9])
+-- This call may be a repetition.
+if earlier > 0 and parent.children_token ~= marker(earlier) and parent.children_token ~= marker(earlier + 1) then
+  return 'stale'
 end
 for i = FIRST, #ARGV, WIDTH do
   if not queue_names.may_use(traits.of(ARGV[i + 2]).queue, tonumber(ARGV[4])) then return 'too_many_queues' end
@@ -112,22 +119,13 @@ for i = FIRST, #ARGV, WIDTH do
 end
 if ARGV[5] == '1' then
   -- If the job ends before the last call, its children are cancelled.
-  redis.call('HSET', key, 'children_token', token .. '+')
+  redis.call('HSET', key, 'children_token', marker(earlier + 1))
   consequences.flush()
   return 'added'
 end
 
-local function check_waits()
-  redis.call('DEL', key .. ':waits')
-  for _, edge in ipairs(redis.call('HVALS', key .. ':dependencies')) do
-    local child = string.match(edge, '^3 (.+)$')
-    local job = child and jobs.load(child)
-    if job and not jobs.FINISHED[job.state] then redis.call('SADD', key .. ':waits', child) end
-  end
-end
-
 -- Children that finish leave the set, whether the job waits already or not.
-if redis.call('HLEN', key .. ':dependencies') <= CHECKED_AT_MOST then check_waits() end
+if redis.call('HLEN', key .. ':dependencies') <= CHECKED_AT_MOST then dependents.check_waits(key) end
 if redis.call('EXISTS', key .. ':waits') == 0 then
   consequences.flush()
   return 'ready'

@@ -68,7 +68,17 @@ local function state_of(id)
     or redis.call('HGET', P .. 'group:' .. id, 'state') or nil
 end
 
+-- Makes a parent wait for its unfinished children, and for nothing else.
+local function check_waits(key)
+  redis.call('DEL', key .. ':waits')
+  for _, edge in ipairs(redis.call('HVALS', key .. ':dependencies')) do
+    local child = string.match(edge, '^3 (.+)$')
+    local job = child and jobs.load(child)
+    if job and not jobs.FINISHED[job.state] then redis.call('SADD', key .. ':waits', child) end
+  end
+end
+
 return {
   begin = begin, ENDED = ENDED, meets = meets, release = release, notify_one = notify_one, notify = notify,
-  state_of = state_of,
+  state_of = state_of, check_waits = check_waits,
 }
