@@ -224,6 +224,7 @@ async def test_a_failover_that_lost_the_call_before_makes_the_run_stale(
 ) -> None:
     lease = await parent(store)
     run, calls = store.scripts.run, 0
+    redis: Any = store.scripts.redis
 
     async def lose(name: str, arguments: Sequence[Any], now: str = "") -> Any:
         nonlocal calls
@@ -231,9 +232,9 @@ async def test_a_failover_that_lost_the_call_before_makes_the_run_stale(
         calls += 1
         key = keys.job(store.scripts.prefix, id=lease.job.id)
         if calls == 1:
-            before.append(await store.scripts.redis.hget(key, "children_token"))
+            before.append(await redis.hget(key, "children_token"))
         elif calls == 2:
-            await store.scripts.redis.hset(key, "children_token", before[0])
+            await redis.hset(key, "children_token", before[0])
         return reply
 
     before: list[bytes] = []
