@@ -205,9 +205,8 @@ class Leases:
         results: list[FinishResult] = []
         while len(results) < len(finishes):
             arguments = self.finish_arguments(finishes[len(results) :])
-            results += [
-                FinishResult(word) for word in texts(await self._scripts.run("finish", arguments, now))
-            ]
+            reply = await self._scripts.run("finish", arguments, now)
+            results += [FinishResult(word) for word in texts(reply)]
         return results
 
     def finish_arguments(self, finishes: Sequence[Finish]) -> list[Argument]:

@@ -112,7 +112,7 @@ async def test_a_worker_of_several_namespaces_has_a_subscription_on_each_master(
             await eventually(succeeded, 5)
         for server in cluster.servers:
             clients = server.call("CLIENT", "LIST").decode().splitlines()
-            assert [" sub=2 " in client for client in clients].count(True) == 1, clients
+            assert [" sub=3 " in client for client in clients].count(True) == 1, clients
             assert not any(" flags=b" in client for client in clients)
 
 
