@@ -85,9 +85,9 @@ def api(
     from service.telemetry.tracer import configure_tracing
 
     settings = load_settings()
-    need_redis(settings)
     configure_logs(settings.log_level, settings.log_format)
     warn_of_ignored_variables()
+    need_redis(settings)
     configure_tracing("triage-api")
     if (number := processes or settings.api_processes) > 1:
         from service.api.processes.supervisor import serve as supervise
