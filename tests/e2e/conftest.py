@@ -7,12 +7,11 @@ import pytest
 
 from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import Cluster
-from tests.support.deployments import SURVIVES_KILLS
 
 
 @pytest.fixture
 def cluster(server_binary: Path, tmp_path: Path) -> Iterator[Cluster]:
-    server = EmbeddedServer(tmp_path / "data", server_binary, SURVIVES_KILLS)
+    server = EmbeddedServer(tmp_path / "data", server_binary)
     server.start()
     cluster = Cluster(tmp_path, server)
     yield cluster

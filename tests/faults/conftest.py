@@ -10,7 +10,6 @@ from redis import Redis
 from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import Cluster
 from tests.faults.proxy import Proxy
-from tests.support.deployments import SURVIVES_KILLS
 
 #: Log events of a process that met an unforeseen error.
 UNEXPECTED = ("unexpected_error", "never retrieved", "Traceback")
@@ -18,7 +17,7 @@ UNEXPECTED = ("unexpected_error", "never retrieved", "Traceback")
 
 @pytest.fixture
 def server(server_binary: Path, tmp_path: Path) -> Iterator[EmbeddedServer]:
-    with EmbeddedServer(tmp_path / "data", server_binary, SURVIVES_KILLS) as server:
+    with EmbeddedServer(tmp_path / "data", server_binary) as server:
         yield server
 
 
