@@ -53,8 +53,8 @@ def main() -> None:
         need_redis(settings)
         configure_logs(settings.log_level, settings.log_format)
         # Temporary problems do not end up here: the worker logs them and waits.
-        names = [*settings.namespace_weights.names, ""]
-        asyncio.run(check_server(settings.redis_url, patient=True, namespace=names[0]))
+        namespace = next(iter(settings.namespace_weights.names), "")
+        asyncio.run(check_server(settings.redis_url, patient=True, namespace=namespace))
         worker = ProcessWorker(settings=settings)
         worker.run()
 
