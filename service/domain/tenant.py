@@ -13,12 +13,12 @@ MAX_REDACTIONS = 50
 MOST = 1_000_000_000_000
 
 Quota = Literal[
-    "jobs", "stored_bytes", "queues", "limit_keys", "unique_keys", "schedules", "submissions_per_second",
-    "requests_per_second", "waits", "streams",
+    "jobs", "stored_bytes", "queues", "limit_keys", "unique_keys", "schedules",
+    "idempotency_bytes", "bulk_actions", "submissions_per_second", "requests_per_second", "waits", "streams",
 ]  # fmt: skip
 QUOTAS: tuple[Quota, ...] = get_args(Quota)
 #: Quotas that the scripts enforce, for submissions of clients and workers. API processes enforce the others.
-OF_SCRIPTS: tuple[Quota, ...] = QUOTAS[:7]
+OF_SCRIPTS: tuple[Quota, ...] = QUOTAS[:9]
 #: The quotas of a namespace that is created without them.
 DEFAULTS: Mapping[str, int | None] = {
     "jobs": 100_000,
@@ -27,6 +27,8 @@ DEFAULTS: Mapping[str, int | None] = {
     "limit_keys": 10_000,
     "unique_keys": 100_000,
     "schedules": 1_000,
+    "idempotency_bytes": 536_870_912,
+    "bulk_actions": 10_000,
     "submissions_per_second": 1_000,
     "requests_per_second": 500,
     "waits": 500,
@@ -74,3 +76,5 @@ class Usage:
     limit_keys: int = 0
     unique_keys: int = 0
     schedules: int = 0
+    idempotency_bytes: int = 0
+    bulk_actions: int = 0

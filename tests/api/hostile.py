@@ -19,6 +19,8 @@ QUOTAS: Mapping[str, int | None] = {
     "limit_keys": 5,
     "unique_keys": 5,
     "schedules": 5,
+    "idempotency_bytes": 50_000,
+    "bulk_actions": 5,
     "submissions_per_second": None,
     "requests_per_second": 10_000,
     "waits": 3,
@@ -75,6 +77,39 @@ async def wide_flow(http: httpx.AsyncClient) -> "Counter[str]":
     return _codes(await http.post("/v1/flows", json={"name": "wide", "jobs": jobs}))
 
 
+async def many_dependencies(http: httpx.AsyncClient) -> "Counter[str]":
+    """Each job of the second half waits for all of the first."""
+    first = [f"a{number}" for number in range(140)]
+    jobs: dict[str, Any] = {key: {"job": LATE} for key in first}
+    jobs |= {f"b{number}": {"job": LATE, "depends_on": first} for number in range(140)}
+    return _codes(await http.post("/v1/flows", json={"name": "dense", "jobs": jobs}))
+
+
+async def high_indexes(http: httpx.AsyncClient) -> "Counter[str]":
+    """A fan-out notes each index that it has accepted in a bitmap."""
+    found: Counter[str] = Counter()
+    for _ in range(20):
+        created = await http.post("/v1/fan-outs", json={"template": LATE, "sealed": False})
+        found += _codes(created)
+        if created.status_code == 202:
+            path = f"/v1/fan-outs/{created.json()['id']}/items"
+            found += _codes(await http.post(path, json={"start_index": 999_999, "items": [{}]}))
+    return found
+
+
+async def keys_of_requests(http: httpx.AsyncClient) -> "Counter[str]":
+    """Keys that outlive their jobs."""
+    keys = [{"Idempotency-Key": f"k{number}"} for number in range(250)]
+    sent = [http.post("/v1/jobs", json=LATE, headers=key) for key in keys]
+    return sum(map(_codes, await asyncio.gather(*sent)), Counter())
+
+
+async def bulk_actions(http: httpx.AsyncClient) -> "Counter[str]":
+    body = {"action": "cancel", "filter": {"queue": "none"}}
+    sent = [http.post("/v1/bulk-actions", json=body) for _ in range(20)]
+    return sum(map(_codes, await asyncio.gather(*sent)), Counter())
+
+
 async def schedules(http: httpx.AsyncClient) -> "Counter[str]":
     body = {"every_seconds": 1, "job": {"name": "work", "payload": LARGE}}
     found: Counter[str] = Counter()
@@ -126,6 +161,10 @@ ATTACKS: Mapping[str, tuple[Attack, str | None]] = {
     "limit keys": (limit_keys, "quota_exceeded limit_keys"),
     "unique keys": (unique_keys, "quota_exceeded unique_keys"),
     "a wide flow": (wide_flow, "quota_exceeded jobs"),
+    "many dependencies": (many_dependencies, "quota_exceeded stored_bytes"),
+    "high indexes": (high_indexes, "quota_exceeded stored_bytes"),
+    "keys of requests": (keys_of_requests, "quota_exceeded idempotency_bytes"),
+    "bulk actions": (bulk_actions, "quota_exceeded bulk_actions"),
     "schedules": (schedules, "quota_exceeded schedules"),
     "waits": (waits, "quota_exceeded waits"),
     "large lists": (large_lists, "quota_exceeded stored_bytes"),

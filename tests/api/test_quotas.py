@@ -6,15 +6,15 @@ from typing import Any
 import httpx
 import pytest
 
-from service.domain.tenant import DEFAULTS, Policy, Usage
+from service.domain.tenant import DEFAULTS, Policy
 from service.store.namespace import Namespace
 from service.store.tenants.tenants import Tenants
 from tests.api.client import Api, problem
 from tests.api.keys import authorization
+from tests.api.quotas import CANCEL, FAN_OUT, FLOW, JOB, limit, refused, usage
 from tests.support.factories import HOPELESS, OK, claim, finish, submit
 from tests.support.manual_clock import ManualClock
 
-TEN_YEARS = 315_360_000
 Send = Callable[[], Awaitable[httpx.Response]]
 
 
@@ -28,33 +28,6 @@ async def api(store: Namespace, clock: ManualClock) -> AsyncIterator[Api]:
     api = Api(store.scripts.redis, store.scripts.namespace, clock)
     yield api
     await api.close()
-
-
-async def limit(store: Namespace, **quotas: int | None) -> None:
-    tenants = Tenants(store.scripts.redis)
-    before = await tenants.find(store.scripts.namespace)
-    if before is None:
-        await tenants.create(store.scripts.namespace, Policy(quotas), "")
-    else:
-        await tenants.change(before, Policy({**before.policy.quotas, **quotas}), "")
-
-
-async def usage(store: Namespace) -> Usage:
-    found = await Tenants(store.scripts.redis).usage(store.scripts.namespace)
-    assert found is not None
-    return found
-
-
-def refused(response: httpx.Response, quota: str) -> None:
-    document = problem(response, 429, "quota_exceeded")
-    assert document["quota"] == quota
-    assert document["retryable"]
-    assert int(response.headers["retry-after"]) >= 1
-
-
-JOB = {"name": "work", "delay_seconds": TEN_YEARS}
-FLOW = {"name": "f", "jobs": {key: {"job": JOB} for key in "abc"}}
-FAN_OUT = {"template": JOB, "items": [{}] * 3}
 
 
 @pytest.mark.parametrize(
@@ -142,6 +115,13 @@ async def test_unique_keys_have_a_quota(api: Api, store: Namespace) -> None:
         "unique_keys",
         lambda n: api.http.post("/v1/jobs", json={**JOB, "unique": {"key": f"k{n}"}}),
     )
+
+
+async def test_bulk_actions_have_a_quota(api: Api, store: Namespace) -> None:
+    def send(number: int) -> Awaitable[httpx.Response]:
+        return api.http.post("/v1/bulk-actions", json=CANCEL, headers={"Idempotency-Key": f"k{number}"})
+
+    await names(api, store, "bulk_actions", send)
 
 
 async def test_schedules_have_a_quota(api: Api, store: Namespace) -> None:

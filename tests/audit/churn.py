@@ -41,7 +41,7 @@ class Churn:
         self._acts: list[tuple[Callable[[], Awaitable[Any]], float]] = [
             (self._submit, 8), (self._claim, 6), (self._finish, 8), (self._flow, 2), (self._fan_out, 1.5),
             (self._cancel, 2), (self._redrive, 2), (self._delete, 1), (self._change, 1), (self._group, 2),
-            (self._queue, 0.7), (self._children, 1), (self._work, 3), (self._lose, 0.3),
+            (self._queue, 0.7), (self._children, 1), (self._log, 1), (self._work, 3), (self._lose, 0.3),
         ]  # fmt: skip
 
     async def run(self, stopped: asyncio.Event) -> None:
@@ -122,6 +122,10 @@ class Churn:
             ids = {key: derived_id("job", 1, f"{lease.job.id} {key}") for key in nodes}
             await self._store.dependencies.wait_for_children(lease, nodes, ids)
             self._jobs += ids.values()
+
+    async def _log(self) -> None:
+        if self._leases:
+            await self._store.leases.append_log(self._leases[-1], b'{"message":"step"}')
 
     async def _lose(self) -> None:
         """A worker dies: its leases end without a heartbeat."""

@@ -76,7 +76,7 @@ def test_only_jobs_writes_the_state_of_a_job(path: Path) -> None:
     if path.stem == "heartbeat":
         # That is a worker's state.
         found = [call for call in found if "'seen_at'" not in call]
-    if path.stem == "prune":
+    if path.stem == "kept_ends":
         # What it keeps of a deleted job.
         found = [call for call in found if "'ended:'" not in call]
     if path.stem not in OWNERS:

@@ -183,3 +183,31 @@ async def test_a_child_takes_its_turn_after_older_work_of_its_priority(store: Na
     ids = await add_children(store, lease, {"x": child(), "y": child(priority=10)})
     order = [next(iter(await lease_of(store, slots=1))) for _ in range(3)]
     assert order == [ids["y"], older, ids["x"]]
+
+
+async def test_nothing_is_left_of_the_children_of_a_deleted_child(store: Namespace) -> None:
+    outer = await parent(store)
+    ids = await add_children(store, outer, {"child": child()})
+    (lease,) = (await lease_of(store)).values()
+    inner = await add_children(store, lease, {"first": child(), "second": child()})
+    leases = await lease_of(store)
+    await finish(store, leases[inner["first"]], OK)
+    # The child that waits may still read this result.
+    await store.jobs.delete([inner["first"]])
+    assert await left(store, "ended:") == {f"ended:{inner['first']}"}
+    await finish(store, leases[inner["second"]], OK)
+    await finish(store, (await lease_of(store))[ids["child"]], OK)
+    await store.jobs.delete([inner["second"], ids["child"]])
+    assert await left(store, "ended:") == {f"ended:{ids['child']}"}
+    (again,) = (await claim(store)).leases
+    await finish(store, again, OK)
+    await store.jobs.delete([again.job.id])
+    await store.group_tasks.work()
+    assert await left(store, "ended:") == await left(store, "job:") == set()
+
+
+async def left(store: Namespace, kind: str) -> set[str]:
+    """The keys of this kind, without the prefix of the namespace."""
+    redis: Any = store.scripts.redis
+    found = redis.scan_iter(match=f"{store.scripts.prefix}{kind}*", count=1000)
+    return {key.decode().removeprefix(store.scripts.prefix) async for key in found}

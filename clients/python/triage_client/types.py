@@ -976,6 +976,8 @@ class QuotasIn(TypedDict):
     limit_keys: NotRequired[int | None]
     unique_keys: NotRequired[int | None]
     schedules: NotRequired[int | None]
+    idempotency_bytes: NotRequired[int | None]
+    bulk_actions: NotRequired[int | None]
     submissions_per_second: NotRequired[int | None]
     requests_per_second: NotRequired[int | None]
     waits: NotRequired[int | None]
@@ -991,6 +993,8 @@ class QuotasOut(TypedDict):
     limit_keys: int | None
     unique_keys: int | None
     schedules: int | None
+    idempotency_bytes: int | None
+    bulk_actions: int | None
     submissions_per_second: int | None
     requests_per_second: int | None
     waits: int | None
@@ -1266,6 +1270,8 @@ class UsageOut(TypedDict):
     limit_keys: int
     unique_keys: int
     schedules: int
+    idempotency_bytes: int
+    bulk_actions: int
 
 
 class WaitsForOut(TypedDict):

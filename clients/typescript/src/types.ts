@@ -989,7 +989,7 @@ export interface QueueTotalsOut {
 export interface QuotasIn {
   /** Unfinished jobs, however late they are due. */
   jobs?: number | null;
-  /** Bytes of payloads, results, errors; 1 KiB per job. */
+  /** Bytes of payloads, results, errors; 1 KiB per job, flow and fan-out. */
   stored_bytes?: number | null;
   /** Queues with jobs or settings. */
   queues?: number | null;
@@ -999,6 +999,10 @@ export interface QuotasIn {
   unique_keys?: number | null;
   /** Schedules. */
   schedules?: number | null;
+  /** Bytes of the records of idempotency keys, which are kept for a day. */
+  idempotency_bytes?: number | null;
+  /** Bulk actions, which are kept for a day. */
+  bulk_actions?: number | null;
   /** Jobs that clients submit. */
   submissions_per_second?: number | null;
   /** Requests, per API process. */
@@ -1017,6 +1021,8 @@ export interface QuotasOut {
   limit_keys: number | null;
   unique_keys: number | null;
   schedules: number | null;
+  idempotency_bytes: number | null;
+  bulk_actions: number | null;
   submissions_per_second: number | null;
   requests_per_second: number | null;
   waits: number | null;
@@ -1303,6 +1309,8 @@ export interface UsageOut {
   limit_keys: number;
   unique_keys: number;
   schedules: number;
+  idempotency_bytes: number;
+  bulk_actions: number;
 }
 
 /** A job, child or fan-out that a blocked job waits for; `state` is null if it was deleted. */

@@ -258,6 +258,7 @@ NAMESPACE: Mapping[str, Any] = {
     "quotas": {**DEFAULTS, "jobs": 50_000},
     "usage": {
         "jobs": 12, "stored_bytes": 14_310, "queues": 1, "limit_keys": 0, "unique_keys": 0, "schedules": 1,
+        "idempotency_bytes": 5_112, "bulk_actions": 0,
     },
     "retention_seconds": None,
     "redact": [],

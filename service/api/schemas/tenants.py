@@ -82,11 +82,17 @@ class QuotasIn(In):
     """null = no limit. An absent quota has its default in a new namespace, and does not change otherwise."""
 
     jobs: Limit | None = Field(None, description="Unfinished jobs, however late they are due.")
-    stored_bytes: Limit | None = Field(None, description="Bytes of payloads, results, errors; 1 KiB per job.")
+    stored_bytes: Limit | None = Field(
+        None, description="Bytes of payloads, results, errors; 1 KiB per job, flow and fan-out."
+    )
     queues: Limit | None = Field(None, description="Queues with jobs or settings.")
     limit_keys: Limit | None = Field(None, description="Limit keys of unfinished jobs.")
     unique_keys: Limit | None = Field(None, description="Unique keys that are held.")
     schedules: Limit | None = Field(None, description="Schedules.")
+    idempotency_bytes: Limit | None = Field(
+        None, description="Bytes of the records of idempotency keys, which are kept for a day."
+    )
+    bulk_actions: Limit | None = Field(None, description="Bulk actions, which are kept for a day.")
     submissions_per_second: Rate | None = Field(None, description="Jobs that clients submit.")
     requests_per_second: Rate | None = Field(None, description="Requests, per API process.")
     waits: Limit | None = Field(None, description="Waiting requests, per API process.")
@@ -125,6 +131,8 @@ class QuotasOut(Out):
     limit_keys: int | None
     unique_keys: int | None
     schedules: int | None
+    idempotency_bytes: int | None
+    bulk_actions: int | None
     submissions_per_second: int | None
     requests_per_second: int | None
     waits: int | None
@@ -140,6 +148,8 @@ class UsageOut(Out):
     limit_keys: int
     unique_keys: int
     schedules: int
+    idempotency_bytes: int
+    bulk_actions: int
 
 
 class NamespaceOut(Out):

@@ -72,9 +72,9 @@ class Cycle:
                 self._note_unreadable(key, error)
         for kind in sorted(self._names, key=lambda kind: kind in LAST):
             await self._flush(kind, recount)
-        # A fan-out of the wrong type is a finding already.
+        # A group of the wrong type is a finding already.
         with contextlib.suppress(*UNREADABLE):
-            await recount.read(recount.fan_outs)
+            await recount.read(recount.groups)
             await self._settle(recount)
         for key, error in recount.unreadable.items():
             self.counted = False
@@ -216,7 +216,7 @@ class Cycle:
             await again.read(ids)
             await again.watch()
             await self._pause()
-        await again.read(again.fan_outs)
+        await again.read(again.groups)
         found = await again.drifts()
         self.counted = found is not None
         changes = {drift.counter: drift.change for drift in drifts}

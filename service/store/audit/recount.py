@@ -99,9 +99,9 @@ class Recount:
             self._payloads.setdefault(name, 0)
 
     @property
-    def fan_outs(self) -> list[str]:
-        """The fan-outs among the keys: their templates have bytes."""
-        return [id for id in self._groups if id.startswith("fan_")]
+    def groups(self) -> list[str]:
+        """The flows and fan-outs among the keys: they have bytes."""
+        return list(self._groups)
 
     async def read(self, ids: Sequence[str]) -> None:
         """Read records, whether they have changed or not."""

@@ -18,8 +18,8 @@ from service.store.queries import Queries
 from service.store.redis import keys
 from service.store.redis.scripts import Argument, Scripts
 
-#: What quotas count for a job in addition to its texts, as in lib/texts.lua.
-JOB_BYTES = 1_024
+#: What quotas count for a child in addition to its texts, and for a dependency, as in lib/stored_bytes.lua.
+CHILD_BYTES, DEPENDENCY_BYTES = 1_024 + 128, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,9 @@ class Dependencies:
         for number, count in enumerate([*portions(costs)] or [0]):
             portion, rest = rest[:count], rest[count:]
             # The first call checks that there is room for all.
-            later = [node.spec for _, node in rest] if number == 0 else []
-            size = sum(JOB_BYTES + len(spec.payload) for spec in later)
-            queues = " ".join({spec.queue for spec in later})
+            later = [node for _, node in rest] if number == 0 else []
+            size = sum(map(_size_of, later))
+            queues = " ".join({node.spec.queue for node in later})
             arguments: list[Argument] = [job.id, lease.token, self._scripts.max_queues]
             arguments += [int(bool(rest)), queues, len(later), size, number]
             for key, node in portion:
@@ -121,3 +121,8 @@ class Dependencies:
         if word == "too_many_queues":
             raise TooManyQueues()
         return WaitResult(word)
+
+
+def _size_of(child: Node) -> int:
+    """About what quotas count for it."""
+    return CHILD_BYTES + len(child.spec.payload) + DEPENDENCY_BYTES * (1 + len(child.edges))

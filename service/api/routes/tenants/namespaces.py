@@ -44,6 +44,8 @@ def resource(tenant: Tenant, usage: Usage | None) -> dict[str, Any]:
             "limit_keys": usage.limit_keys,
             "unique_keys": usage.unique_keys,
             "schedules": usage.schedules,
+            "idempotency_bytes": usage.idempotency_bytes,
+            "bulk_actions": usage.bulk_actions,
         },
         "retention_seconds": policy.retention_seconds,
         "redact": list(policy.redact),

@@ -8,7 +8,8 @@
 -- ARGV[5..] per item 6 values: index, job id, payload, priority, delay_ms, key; "" = use the template's value
 -- Returns {word, state, added, first missing index, total items, "1" if sealed}: moved | sealed (and an item is new) |
 --   full (the queue) | too_many_queues | missing. Fails if the namespace would exceed a quota
--- Uses: keys, clock, jobs, traits, job_records, queue_settings, queue_names, shared_payloads, quotas, consequences
+-- Uses: keys, clock, jobs, traits, job_records, queue_settings, queue_names, shared_payloads, quotas
+-- Uses: stored_bytes, changed_records, consequences
 local P, now, push, WIDTH = keys.prefix, clock.now, job_records.push, 6
 local id, key, items = ARGV[2], P .. 'group:' .. ARGV[2], P .. 'group:' .. ARGV[2] .. ':items'
 local group = redis.call('HMGET', key, 'state', 'sealed', 'failing', 'highest', 'total', 'patience_ms', 'item_payload')
@@ -53,10 +54,12 @@ local queue = traits.of(template[1]).queue
 -- The queue may have been deleted since the fan-out was created.
 if not queue_names.may_use(queue, tonumber(ARGV[4])) then return answer('too_many_queues', group[5]) end
 if ARGV[3] ~= '1' and queue_settings.is_full(queue, #fresh) then return answer('full', group[5]) end
+-- By how many bytes the bitmap of accepted indexes grows.
+local growth = math.max(0, math.floor(highest / 8) + 1 - redis.call('STRLEN', items))
 -- The template's payload is stored once, for as long as any item refers to it.
 local shares = template_payload and #template_payload > 2
 local function check_quotas()
-  local first, size = job_records.spec(template, 1), shares and #template_payload or 0
+  local first, size = job_records.spec(template, 1), growth + (shares and #template_payload or 0)
   first.payload = ''
   for _, i in ipairs(fresh) do size = size + #ARGV[i + 2] + job_records.size(first) end
   -- create_fan_out.lua has charged the rate for items that it expected.
@@ -91,6 +94,10 @@ for _, i in ipairs(fresh) do
   take[count + 1], take[count + 2], take[count + 3], take[count + 4] = 'SET', 'u1', ARGV[i], 1
 end
 redis.call('BITFIELD', items, unpack(take))
+if growth > 0 then
+  stored_bytes.add(key, growth)
+  changed_records.note_quietly({id})
+end
 if shares then shared_payloads.add(id, template_payload, #fresh) end
 local total = redis.call('HINCRBY', key, 'total', #fresh)
 redis.call('HSET', key, 'highest', highest)

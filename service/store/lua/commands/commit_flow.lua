@@ -13,7 +13,8 @@
 -- Returns {word, id, created_at, jobs admitted so far}: moved | duplicate (another process has admitted these) |
 --   replayed | reused (same idempotency key, other request) | missing (staged too long ago, or lost in a failover) |
 --   too_many_queues. Fails if the namespace would exceed a quota
--- Uses: keys, clock, jobs, job_records, groups, tasks, queue_names, idempotency, quotas, allowance, consequences
+-- Uses: keys, clock, jobs, job_records, groups, tasks, queue_names, idempotency, quotas, stored_bytes, allowance
+-- Uses: consequences
 -- What a tag of a job costs (allowance.lua).
 local TAG = 6
 local P, now = keys.prefix, clock.now
@@ -39,7 +40,8 @@ if not before[1] then
     if not queue_names.may_use(queue, tonumber(ARGV[11])) then return {'too_many_queues', group, now, 0} end
     quotas.check_name('queues', 'queues', queue)
   end
-  quotas.check(tonumber(ARGV[4]), 0, tonumber(ARGV[4]))
+  quotas.check(tonumber(ARGV[4]), #ARGV[5] + #ARGV[12] + #ARGV[14], tonumber(ARGV[4]))
+  quotas.check_idempotency(ARGV[8])
 end
 -- Checks above, writes below.
 if not before[1] then
@@ -48,9 +50,10 @@ if not before[1] then
     'staged', ARGV[4], 'sealed', 1, 'created_at', now, 'retention_ms', ARGV[7], 'generation', 0,
     'contents', ARGV[12])
   if ARGV[14] ~= '' then redis.call('HSET', key, 'callback', ARGV[14]) end
+  stored_bytes.add(key, #ARGV[5] + #ARGV[12] + #ARGV[14])
   redis.call('ZADD', P .. 'groups:flow', now, group)
   redis.call('ZREM', P .. 'staged', group)
-  idempotency.record(ARGV[8], ARGV[9], group, ARGV[10])
+  idempotency.record(ARGV[8], ARGV[9], group, ARGV[10], {})
   for queue in string.gmatch(ARGV[12], '([^%s|]+)%S*') do queue_names.create(queue) end
 end
 

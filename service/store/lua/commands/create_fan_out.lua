@@ -11,8 +11,8 @@
 -- ARGV[23..] if there is a follow-up: its id and spec
 -- Returns {word, id, created_at}: moved | replayed | reused (same idempotency key, other request) |
 --   full (max_depth of the queue) | too_many_queues. Fails if the namespace would exceed a quota
--- Uses: keys, clock, batch, job_records, queue_settings, queue_names, groups, idempotency, quotas, consequences
--- Uses: changed_records
+-- Uses: keys, clock, batch, job_records, queue_settings, queue_names, groups, idempotency, quotas, stored_bytes
+-- Uses: consequences, changed_records
 local P, now = keys.prefix, clock.now
 local id, then_id, max_concurrency = ARGV[2], ARGV[23], ARGV[6]
 local before = redis.call('HGET', P .. 'group:' .. id, 'created_at')
@@ -25,9 +25,12 @@ for _, queue in ipairs(queues) do
   if not queue_names.may_use(queue, tonumber(ARGV[12])) then return {'too_many_queues', id, now} end
 end
 if queue_settings.is_full(item.queue, ARGV[8]) then return {'full', id, now} end
-local items, size = tonumber(ARGV[8]), job_records.size(item) + (follow_up and job_records.size(follow_up) or 0)
+local items, size = tonumber(ARGV[8]), stored_bytes.GROUP
+for i = 13, 22 do size = size + #ARGV[i] end
 if follow_up then quotas.check_name('queues', 'queues', follow_up.queue) end
-quotas.check(items + (follow_up and 1 or 0), size, math.max(1, items), item.queue, item.limit_key)
+local further = follow_up and job_records.size(follow_up) + stored_bytes.DEPENDENCY or 0
+quotas.check(items + (follow_up and 1 or 0), size + further, math.max(1, items), item.queue, item.limit_key)
+quotas.check_idempotency(ARGV[9])
 -- Checks above, writes below.
 local fields = {
   'version', 1, 'total', 0, 'highest', -1, 'created_at', now, 'retention_ms', ARGV[3],
@@ -44,7 +47,8 @@ put('tolerance_percent', ARGV[5])
 put('max_concurrency', max_concurrency)
 put('callback', ARGV[13])
 for i, field in ipairs(job_records.SPEC) do put('item_' .. field, ARGV[13 + i]) end
-batch.stored = batch.stored + #item.payload
+put(stored_bytes.FURTHER, size)
+batch.stored = batch.stored + size
 put('contents', item.queue .. '|' .. item.name .. (follow_up and ' ' .. follow_up.queue .. '|' .. follow_up.name or ''))
 if follow_up then
   put('then', then_id)
@@ -54,10 +58,10 @@ groups.put_state(id, 'open', unpack(fields))
 redis.call('ZADD', P .. 'groups:fan', now, id)
 if max_concurrency ~= '' then redis.call('HSET', P .. 'limiters', 'fan:' .. id, max_concurrency) end
 redis.call('ZADD', P .. 'open_fan_outs', now + ARGV[7], id)
-idempotency.record(ARGV[9], ARGV[10], id, ARGV[11])
+idempotency.record(ARGV[9], ARGV[10], id, ARGV[11], {})
 if follow_up then
   redis.call('ZADD', P .. 'job:' .. id .. ':dependents', 4, then_id)
-  redis.call('HSET', P .. 'job:' .. then_id .. ':dependencies', 'fan_out', '4 ' .. id)
+  stored_bytes.put_dependency(then_id, 'fan_out', '4 ' .. id)
   redis.call('SADD', P .. 'job:' .. then_id .. ':waits', id)
   job_records.start(then_id, follow_up, job_records.waiting_fields(follow_up), now, 'wait')
 end

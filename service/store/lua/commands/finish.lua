@@ -9,7 +9,7 @@
 --   record, JSON), death (unsuccessful_ends.lua), suspect ("1" = the job is one now), freeze_ms
 -- Returns per run one word: moved | cancelled (instead) | duplicate (this token finished this run before) | stale |
 --   missing. Fewer words than runs: the caller sends the others again (allowance.lua)
--- Uses: keys, clock, jobs, texts, endings, freezes, allowance, consequences
+-- Uses: keys, clock, jobs, texts, stored_bytes, endings, freezes, allowance, consequences
 local P, now, push = keys.prefix, clock.now, texts.push
 local ATTEMPTS_KEPT = 50
 -- What a named value of a run costs (allowance.lua).
@@ -64,8 +64,7 @@ local function note_failure(run, key, fields)
   end
   if run.suspect then push(fields, 'suspect', 1) end
   if run.attempt then
-    redis.call('RPUSH', key .. ':attempts', run.attempt)
-    redis.call('LTRIM', key .. ':attempts', -ATTEMPTS_KEPT, -1)
+    stored_bytes.append(key, 'attempts', run.attempt, ATTEMPTS_KEPT)
   end
 end
 

@@ -3,10 +3,10 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now (not used)   ARGV[2] group id   ARGV[3] its kind: flow | fan
 -- Returns 1
--- Uses: keys, batch, counted, writer, changed_records
+-- Uses: keys, stored_bytes, writer, changed_records
 local P, id = keys.prefix, ARGV[2]
 local group, limiter = P .. 'group:' .. id, 'fan:' .. id
-if counted.on() then batch.stored = batch.stored - redis.call('HSTRLEN', group, 'item_payload') end
+stored_bytes.forget_group(group)
 redis.call('ZREM', P .. 'groups:' .. ARGV[3], id)
 redis.call('ZREM', P .. 'group_retention', id)
 redis.call('HDEL', P .. 'limiters', limiter)

@@ -8,56 +8,19 @@
 -- Returns {pruned, ms until the next retention ends or -1, then per named job: moved | illegal (it has not finished) |
 --   missing}; {0, -1} if another process has done the portion. If jobs are left (allowance.lua), there are fewer words,
 --   or the time is 0
--- Uses: keys, clock, batch, jobs, texts, job_indexes, unique_keys, groups, shared_payloads, queue_names, bulk_portion
--- Uses: tasks, allowance, consequences
+-- Uses: keys, clock, batch, jobs, stored_bytes, kept_ends, job_indexes, unique_keys, groups, shared_payloads
+-- Uses: queue_names, bulk_portion, allowance, consequences
 local P, now, FINISHED = keys.prefix, clock.now, jobs.FINISHED
--- What deleting the parts of a job, and each of its tags, costs (allowance.lua); with more children than that, a task
--- deletes what was kept of them.
-local DELETED, TAG, CHILDREN_AT_MOST = 60, 8, 100
+-- What deleting the parts of a job, and each of its tags, costs (allowance.lua).
+local DELETED, TAG = 60, 8
 local ids, answer, pruned, left, portion = {}, {0, -1}, 0, {}, bulk_portion.of(ARGV[3])
 if portion.stale() then return answer end
 for i = 4, #ARGV do ids[#ids + 1] = ARGV[i] end
 local named = #ids > 0 or portion.given
 if not named then ids = redis.call('ZRANGEBYSCORE', P .. 'retention', '-inf', now, 'LIMIT', 0, ARGV[2]) end
 
-local function is_live(state) return state and state ~= 'failed' and not FINISHED[state] end
-
--- A child's parent is its last dependent: it finishes after the others, unless it was cancelled.
-local function still_needed(id, job)
-  local state = job.group and redis.call('HGET', P .. 'group:' .. job.group, 'state')
-  if state then return is_live(state) end
-  for _, place in ipairs({-1, 0}) do
-    local waiting = redis.call('ZRANGE', P .. 'job:' .. id .. ':dependents', place, place)[1]
-    if not waiting then return false end
-    if is_live(redis.call('HGET', P .. 'job:' .. waiting, 'state')) then return true end
-  end
-  return false
-end
-
--- Deletes what was kept of the children for their parent.
-local function forget_children(key)
-  for _, edge in ipairs(redis.call('HVALS', key .. ':dependencies')) do
-    local child = string.match(edge, '^3 (.+)$')
-    if child and redis.call('UNLINK', P .. 'ended:' .. child) == 1 then
-      child = P .. 'job:' .. child
-      redis.call('UNLINK', child .. ':dependents', child .. ':dependencies', child .. ':waits')
-    end
-  end
-end
-
--- Keeps what other jobs may still read of a job that is about to be deleted.
-local function keep_end(id, job)
-  local key = P .. 'job:' .. id
-  local fields, stored = {}, batch.stored
-  for _, name in ipairs({'result', 'error', 'options'}) do texts.put(fields, name, texts.read(key, name) or '') end
-  redis.call('HSET', P .. 'ended:' .. id, 'state', job.state, 'key', redis.call('HGET', key, 'key') or '',
-    unpack(fields))
-  -- Quotas do not count what is kept of a deleted job.
-  batch.stored = stored
-end
-
 local function kept_until(id, job)
-  if still_needed(id, job) then return now + 60000 end
+  if kept_ends.needed_by(id, job) then return now + 60000 end
   if job.group and groups.is_fan_out(job.group) then
     local at = redis.call('HGET', P .. 'group:' .. job.group, 'finished_at')
     return at and at + job.retention_ms or 0
@@ -65,20 +28,10 @@ local function kept_until(id, job)
   return 0
 end
 
-local function forget_edges(id, job, key)
-  redis.call('UNLINK', key .. ':dependents', key .. ':waits')
-  if job.children_token and redis.call('HLEN', key .. ':dependencies') > CHILDREN_AT_MOST then
-    return tasks.add('forget_children ' .. id)
-  end
-  if job.children_token then forget_children(key) end
-  -- The process that cancels its children still has to find them.
-  if job.children_token and redis.call('ZSCORE', P .. 'tasks', 'cancel_children ' .. id) then return end
-  redis.call('UNLINK', key .. ':dependencies')
-end
-
 local function forget(id, job)
   local key = P .. 'job:' .. id
-  if still_needed(id, job) then keep_end(id, job) else forget_edges(id, job, key) end
+  stored_bytes.forget_job(key)
+  kept_ends.leave(id, job)
   if job.group and redis.call('HEXISTS', key, 'shared') == 1 then shared_payloads.release(job.group) end
   -- A group counts the results of its members, also of deleted ones.
   job.group = nil
@@ -90,7 +43,6 @@ local function forget(id, job)
     tags = tags + 1
   end
   allowance.spend(job, DELETED + TAG * tags)
-  texts.forget_record(key)
   redis.call('UNLINK', key, key .. ':attempts', key .. ':logs')
   batch.note_change(id)
   left[job.queue] = true

@@ -32,7 +32,7 @@ if ARGV[4] ~= '' then redis.call('HSET', P .. 'defaults', '*', ARGV[4]) end
 local used = redis.call('HMGET', quotas, 'used_jobs', 'used_bytes', 'submitted_until', 'uncounted')
 redis.call('DEL', quotas)
 if #ARGV < 5 then
-  redis.call('UNLINK', P .. 'limit_key_jobs', P .. 'unique_names')
+  redis.call('UNLINK', P .. 'limit_key_jobs', P .. 'unique_names', P .. 'idempotency_usage')
   return {'moved', version}
 end
 redis.call('HSET', quotas, 'used_jobs', used[1] or count_jobs(), 'used_bytes', used[2] or 0, unpack(ARGV, 5))

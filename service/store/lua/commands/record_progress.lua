@@ -3,15 +3,16 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4] progress (JSON)   ARGV[5] log line (JSON); "" = none
 -- Returns 1, or 0 if the lease is lost
--- Uses: keys, jobs, writer
+-- Uses: keys, jobs, stored_bytes, writer, changed_records
+local LINES_KEPT = 1000
 local id, key, progress, line = ARGV[2], keys.prefix .. 'job:' .. ARGV[2], ARGV[4], ARGV[5]
 local job = jobs.load(id)
 if not job or job.state ~= 'running' or job.token ~= ARGV[3] then return 0 end
 -- Checks above, writes below.
 if progress ~= '' then jobs.change(id, job, {'progress', progress}) end
 if line ~= '' then
-  redis.call('RPUSH', key .. ':logs', line)
-  redis.call('LTRIM', key .. ':logs', -1000, -1)
+  stored_bytes.append(key, 'logs', line, LINES_KEPT)
+  changed_records.note_quietly({id})
 end
 writer.write()
 return 1

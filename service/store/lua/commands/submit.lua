@@ -63,7 +63,8 @@ local function refusal(job)
   if result then return result, here end
   if not queue_names.may_use(job.queue, MOST_QUEUES) then return reply('too_many_queues', job.id, now) end
   if not queue_settings.add_one(job.queue) then return reply('full', job.id, now) end
-  local quota = limited and quotas.exceeded_by(job, job_records.size(job), job.unique and unique_keys.of(job))
+  local quota = limited and quotas.exceeded_by(job, job_records.size(job), job.unique and unique_keys.of(job),
+    idempotency.size(job.digest, #job.traits.text + #(job.options or '') + #(job.kept_spec or '')))
   if quota then return reply('quota_exceeded', quota, now) end
 end
 
@@ -125,7 +126,7 @@ local function admit(job)
   local kept = {'traits', job.traits.text, 'options', job.options or ''}
   if job.kept_spec then push(kept, 'spec', job.kept_spec) end
   if job.admitted then push(kept, 'admitted', job.admitted) end
-  idempotency.record(job.digest, job.request, job.id, KEEP_MS, unpack(kept))
+  idempotency.record(job.digest, job.request, job.id, KEEP_MS, kept)
 end
 
 -- Checks above, writes below.

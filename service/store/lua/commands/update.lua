@@ -4,7 +4,7 @@
 -- ARGV[1] now   ARGV[2] job id   ARGV[3] expected version   ARGV[4] priority   ARGV[5] run_at
 -- ARGV[6] "1" = replace the tags by ARGV[7] ("key:value" joined by \0)   ARGV[8] options (JSON); "" = unchanged
 -- Returns {word, state, version}: moved | illegal | version | missing
--- Uses: keys, clock, batch, jobs, traits, texts, queue_settings, consequences
+-- Uses: keys, clock, batch, jobs, traits, texts, stored_bytes, queue_settings, consequences
 local P, now = keys.prefix, clock.now
 local id, key = ARGV[2], P .. 'job:' .. ARGV[2]
 local job = jobs.load(id)
@@ -38,7 +38,7 @@ if ARGV[8] ~= '' then
 end
 if ARGV[6] == '1' then
   local tags = redis.call('HGET', key, 'tags') or ''
-  batch.stored = batch.stored + #ARGV[7] - #tags
+  batch.stored = batch.stored + stored_bytes.of_tags(ARGV[7]) - stored_bytes.of_tags(tags)
   for tag in string.gmatch(tags, '[^%z]+') do batch.remove(P .. 'tag:' .. tag, id) end
   for tag in string.gmatch(ARGV[7], '[^%z]+') do batch.add(P .. 'tag:' .. tag, job.created_at, id) end
   put('tags', ARGV[7])

@@ -11,7 +11,8 @@
 --   ("condition id key", separated by spaces), "" = none. A child follows the siblings that it waits for
 -- Returns added (and more follow) | waiting (or cancelled) | ready (all have finished) | stale (also if a failover has
 --   lost the call before) | too_many_queues (no child was added). Fails if the namespace would exceed a quota
--- Uses: keys, clock, jobs, traits, job_records, dependents, endings, groups, queue_names, quotas, consequences
+-- Uses: keys, clock, jobs, traits, job_records, dependents, endings, groups, queue_names, quotas, stored_bytes
+-- Uses: consequences, changed_records
 -- With more children than that, it is not checked again which of them are unfinished.
 local CHECKED_AT_MOST = 200
 local WIDTH, FIRST, P, now, push = 12, 10, keys.prefix, clock.now, job_records.push
@@ -37,7 +38,9 @@ if quotas.read() then
   quotas.check(tonumber(ARGV[7]), tonumber(ARGV[8]), 0)
   for i = FIRST, #ARGV, WIDTH do
     local job = job_records.spec(ARGV, i + 2)
-    quotas.check(1, job_records.size(job), 0, job.queue, job.limit_key)
+    local _, edges = string.gsub(ARGV[i + 11], '%S+ %S+ %S+', '')
+    local further = stored_bytes.MEMBER + #ARGV[i + 1] + stored_bytes.DEPENDENCY * (1 + edges)
+    quotas.check(1, job_records.size(job) + further, 0, job.queue, job.limit_key)
   end
 end
 -- Checks above, writes below.
@@ -69,7 +72,7 @@ local function link(child, edges)
     local job = jobs.load(dependency)
     -- A sibling from an earlier run of the parent may have been deleted.
     if job then redis.call('ZADD', P .. 'job:' .. dependency .. ':dependents', condition, child) end
-    redis.call('HSET', P .. 'job:' .. child .. ':dependencies', name, condition .. ' ' .. dependency)
+    stored_bytes.put_dependency(child, name, condition .. ' ' .. dependency)
     if job and not jobs.FINISHED[job.state] then
       redis.call('SADD', P .. 'job:' .. child .. ':waits', dependency)
       arrival = arrival or 'wait'
@@ -87,7 +90,7 @@ local function add(i, name)
   push(fields, 'key', ARGV[i + 1])
   push(fields, 'linked', 1)
   if group then
-    redis.call('HSET', P .. 'group:' .. group .. ':jobs', ARGV[i + 1], child)
+    stored_bytes.put_member(group, ARGV[i + 1], child)
     redis.call('HINCRBY', P .. 'group:' .. group, 'total', 1)
   end
   local arrival = link(child, ARGV[i + 11])
@@ -100,7 +103,7 @@ local function add(i, name)
   end
   job_records.start(child, job, fields, arrival and now or job_records.due_of(job), arrival)
   redis.call('ZADD', P .. 'job:' .. child .. ':dependents', 3, id)
-  redis.call('HSET', key .. ':dependencies', name, '3 ' .. child)
+  stored_bytes.put_dependency(id, name, '3 ' .. child)
 end
 
 -- A child that was cancelled with an earlier run of this job is replaced by a new one.
@@ -117,6 +120,7 @@ for i = FIRST, #ARGV, WIDTH do
   local name = string.match(ARGV[i + 1], '[^/]+$')
   if not has(name) then add(i, name) end
 end
+changed_records.note_quietly({id, group})
 if ARGV[5] == '1' then
   -- If the job ends before the last call, its children are cancelled.
   redis.call('HSET', key, 'children_token', marker(earlier + 1))

@@ -28,6 +28,8 @@ function batch.begin()
   batch.members = {}
   -- What quotas count: bytes of texts, jobs of limit keys, and until when unique keys are held (false = no longer).
   batch.stored, batch.limit_keys, batch.unique_keys = 0, {}, {}
+  -- Bytes of new idempotency records, and how long they are kept (ms).
+  batch.remembered, batch.remembered_for = 0, 0
   -- Finished jobs and groups with dependents, and the earliest end of a retention.
   batch.ended, batch.first_end = {}, math.huge
   -- Events for webhooks: ids, each followed by its subject, and whether one of them has a callback.

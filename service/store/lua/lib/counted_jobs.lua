@@ -1,16 +1,9 @@
 -- What a job counts for, in the counters that are stored: `busy` and `dead` by name, the limit keys and the bytes of
 -- quotas, the counts of its group, and the references to the common payload of a fan-out.
--- Uses: keys, jobs, lanes, texts, counted
+-- Uses: keys, jobs, lanes, stored_bytes, counted
 local P
-local TEXTS = {'payload', 'options', 'result', 'error', 'callback'}
 
 local function begin() P = keys.prefix end
-
-local function bytes_of(key)
-  local total = texts.JOB_BYTES + redis.call('HSTRLEN', key, 'tags')
-  for _, name in ipairs(TEXTS) do total = total + texts.size(key, name) end
-  return total
-end
 
 -- The counters of a job, separated by \30, each a word and a name.
 local function names_of(job, shared)
@@ -34,16 +27,16 @@ local function names_of(job, shared)
   return table.concat(names, '\30')
 end
 
--- The counters of the job, or fan-out, with this id, and its bytes; nil if there is none.
+-- The counters of the job, or group, with this id, and its bytes; nil if there is none.
 local function of(id)
   if string.sub(id, 1, 4) ~= 'job_' then
-    local size = redis.call('HSTRLEN', P .. 'group:' .. id, 'item_payload')
-    if size == 0 then return nil end
-    return '', size
+    local bytes = stored_bytes.further(P .. 'group:' .. id)
+    if bytes == 0 then return nil end
+    return '', bytes
   end
   local job = jobs.read(id)
   if not job.traits then return nil end
-  local bytes = counted.on() and bytes_of(job.key) or 0
+  local bytes = counted.on() and stored_bytes.of_job(job.key) or 0
   if not job.state then return '', bytes end
   return names_of(job, job.group and redis.call('HEXISTS', job.key, 'shared') == 1), bytes
 end

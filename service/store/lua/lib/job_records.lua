@@ -1,7 +1,8 @@
 -- Creates the records of jobs, and resets them for a new run.
--- Uses: keys, clock, batch, jobs, traits, texts, queue_settings, queue_names, time_limits
+-- Uses: keys, clock, batch, jobs, traits, texts, stored_bytes, queue_settings, queue_names
+-- Uses: time_limits
 local P, now, now_text
-local push, JOB_BYTES = texts.push, texts.JOB_BYTES
+local push, JOB_BYTES = texts.push, stored_bytes.JOB
 
 -- The values of a job spec, in the order in which scripts receive them.
 local SPEC = {
@@ -30,7 +31,8 @@ end
 
 -- What quotas count for a new job.
 local function size_of(job)
-  return JOB_BYTES + #job.payload + #(job.options or '') + #(job.tags or '') + #(job.callback or '')
+  local tags = stored_bytes.of_tags(job.tags or '')
+  return JOB_BYTES + #job.payload + #(job.options or '') + tags + #(job.callback or '')
 end
 
 -- When a job with that spec may run.
@@ -46,7 +48,7 @@ local function fields_of(job)
   batch.stored = batch.stored + JOB_BYTES
   if job.tags then
     push(fields, 'tags', job.tags)
-    batch.stored = batch.stored + #job.tags
+    batch.stored = batch.stored + stored_bytes.of_tags(job.tags)
   end
   if job.callback then texts.put(fields, 'callback', job.callback) end
   if job.expires_ms or job.deadline_ms then

@@ -1,32 +1,28 @@
--- The quotas of the namespace, and how much it uses of them (docs/adr/0047). Without quotas, the hash `quotas` does not
--- exist, nothing is counted, and the other libraries only note the changes in the batch.
--- Uses: keys, clock, batch, counted
-local P, now, KEY, LIMIT_KEYS, UNIQUE
-local LIVE = {queued = true, scheduled = true, retrying = true, running = true, blocked = true}
+-- The quotas of the namespace (docs/adr/0047). Without any, the hash `quotas` does not exist, and nothing is counted.
+-- Uses: keys, clock, counted, idempotency
+local P, now, LIMIT_KEYS, UNIQUE
 local FIELDS = {
-  'jobs', 'stored_bytes', 'queues', 'limit_keys', 'unique_keys', 'schedules', 'submissions_per_second', 'used_jobs',
-  'used_bytes', 'submitted_until',
+  'jobs', 'stored_bytes', 'queues', 'limit_keys', 'unique_keys', 'schedules', 'idempotency_bytes', 'bulk_actions',
+  'submissions_per_second', 'used_jobs', 'used_bytes', 'submitted_until',
 }
 -- A submission may use the allowance of this time (ms) at once.
 local BURST = 1000
 -- A flow or a fan-out uses at most the allowance of this time (ms) in advance.
 local LONGEST = 60000
-local limits, jobs, bytes, until_, new_queues, new_keys, new_unique
+local limits, jobs, bytes, until_, remembered, new_queues, new_keys, new_unique
 
 local function begin() P, now, limits = keys.prefix, clock.now, nil end
-
-local function put_names() KEY, LIMIT_KEYS, UNIQUE = P .. 'quotas', P .. 'limit_key_jobs', P .. 'unique_names' end
 
 -- Reads the hash once per call; false without quotas.
 local function read()
   if limits ~= nil then return limits end
   limits = counted.on() and {}
   if not limits then return false end
-  put_names()
-  local values = redis.call('HMGET', KEY, unpack(FIELDS))
+  LIMIT_KEYS, UNIQUE = P .. 'limit_key_jobs', P .. 'unique_names'
+  local values = redis.call('HMGET', P .. 'quotas', unpack(FIELDS))
   for i, name in ipairs(FIELDS) do limits[name] = tonumber(values[i] or nil) end
   jobs, bytes, until_ = limits.used_jobs or 0, limits.used_bytes or 0, math.max(limits.submitted_until or 0, now)
-  new_queues, new_keys, new_unique = {}, {}, {}
+  remembered, new_queues, new_keys, new_unique = nil, {}, {}, {}
   return limits
 end
 
@@ -58,13 +54,22 @@ local function count_unique()
   return redis.call('ZCARD', UNIQUE)
 end
 
+-- The same for the record of an idempotency key.
+local function over_idempotency(size)
+  if size == 0 or not limits.idempotency_bytes then return nil end
+  remembered = (remembered or idempotency.used()) + size
+  return over('idempotency_bytes', remembered)
+end
+
 -- The quota that these jobs would exceed, as "name limit", or nil: then they are charged to this call. `submitted` is
--- how many of them count for the rate; `unique` is the Redis key of a unique key.
-local function exceeded(count, size, submitted, queue, limit_key, unique)
+-- how many of them count for the rate; `unique` is the Redis key of a unique key, `record` the bytes of an idempotency
+-- record.
+local function exceeded(count, size, submitted, queue, limit_key, unique, record)
   local reason = over('jobs', jobs + count) or over('stored_bytes', bytes + size)
     or over_names('queues', new_queues, queue, knows_queue, count_queues)
     or over_names('limit_keys', new_keys, limit_key and queue .. '|' .. limit_key, knows_limit_key, count_limit_keys)
     or over_names('unique_keys', new_unique, unique_name(unique), knows_unique, count_unique)
+    or over_idempotency(record or 0)
   if reason then return reason end
   local rate = limits.submissions_per_second
   if rate and submitted > 0 then
@@ -76,7 +81,9 @@ local function exceeded(count, size, submitted, queue, limit_key, unique)
 end
 
 -- The same for one job that a client submits.
-local function exceeded_by(job, size, unique) return exceeded(1, size, 1, job.queue, job.limit_key, unique) end
+local function exceeded_by(job, size, unique, record)
+  return exceeded(1, size, 1, job.queue, job.limit_key, unique, record)
+end
 
 local function refuse(reason)
   if reason then error({err = 'QUOTA ' .. reason}) end
@@ -87,54 +94,23 @@ local function check(count, size, submitted, queue, limit_key)
   if read() then refuse(exceeded(count, size, submitted, queue, limit_key)) end
 end
 
--- The same for one more queue or schedule, if it is new.
+-- The same for a request with this idempotency digest.
+local function check_idempotency(digest)
+  if read() then refuse(over_idempotency(idempotency.size(digest, 0))) end
+end
+
+-- The same for one more queue, schedule or bulk action, if it is new.
 local function check_name(name, set, member)
   if not read() or not limits[name] or redis.call('ZSCORE', P .. set, member) then return end
   refuse(over(name, redis.call('ZCARD', P .. set) + 1))
 end
 
--- Whether a key is the set of a queue's jobs in an unfinished state.
-local function is_live(key) return LIVE[string.match(key, '^queue:[^|]+|(%a+)$', #P + 1) or ''] end
-
--- How the number of unfinished jobs changes by the pending writes: each is in one set of its queue.
-local function change_in_jobs()
-  local change = 0
-  for key, members in pairs(batch.added) do
-    if is_live(key) then change = change + #members / 2 end
-  end
-  for key, members in pairs(batch.removed) do
-    if is_live(key) then change = change - #members end
-  end
-  return change
-end
-
-local function add(field, change)
-  if change ~= 0 and redis.call('HINCRBY', KEY, field, change) < 0 then redis.call('HSET', KEY, field, 0) end
-end
-
--- Writes what the pending writes of the batch change. Called once per write of the batch.
-local function write()
-  put_names()
-  add('used_jobs', change_in_jobs())
-  add('used_bytes', batch.stored)
-  batch.stored = 0
-  for member, change in pairs(batch.limit_keys) do
-    if redis.call('HINCRBY', LIMIT_KEYS, member, change) <= 0 then redis.call('HDEL', LIMIT_KEYS, member) end
-  end
-  for key, held_until in pairs(batch.unique_keys) do
-    local member = unique_name(key)
-    if held_until then
-      redis.call('ZADD', UNIQUE, held_until, member)
-    else
-      redis.call('ZREM', UNIQUE, member)
-    end
-  end
-  if limits and limits.submissions_per_second and until_ > now then
-    redis.call('HSET', KEY, 'submitted_until', string.format('%.3f', until_))
-  end
+-- Until when the rate is used up by this call (ms), or nil if it has not changed.
+local function submitted_until()
+  return limits and limits.submissions_per_second and until_ > now and until_ or nil
 end
 
 return {
   begin = begin, read = read, exceeded = exceeded, exceeded_by = exceeded_by, check = check, check_name = check_name,
-  write = write,
+  check_idempotency = check_idempotency, unique_name = unique_name, submitted_until = submitted_until,
 }

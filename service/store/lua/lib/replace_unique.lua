@@ -1,7 +1,7 @@
 -- What on_conflict "replace" does to the holder of a unique key (docs/adr/0015). A job that never started takes the new
 -- payload and time and keeps its id. A job that has started may have had effects under its id: if it waits for its next
 -- attempt it is cancelled; if it is running it finishes, and the newest job runs once after it.
--- Uses: keys, clock, batch, jobs, job_indexes, texts, endings, unique_keys, writer
+-- Uses: keys, clock, batch, jobs, job_indexes, stored_bytes, endings, unique_keys, writer
 local P, now
 
 local function begin() P, now = keys.prefix, clock.now end
@@ -14,7 +14,7 @@ local function take_place(id, job)
   if old.expiry then batch.remove(P .. 'expiry', id) end
   for tag in string.gmatch(kept[2] or '', '[^%z]+') do batch.remove(P .. 'tag:' .. tag, id) end
   if old.limit_key then batch.count_limit_key(old, -1) end
-  texts.forget_record(key)
+  stored_bytes.forget_record(key)
   writer.write()
   redis.call('DEL', key)
   job.submitted, job.id, job.created_at, job.version = job.id, id, old.created_at, (kept[1] or 1) + 1

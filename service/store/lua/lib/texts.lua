@@ -4,8 +4,6 @@
 local PIECE = 64
 -- Pieces at most; beyond that, a hash table costs less time than they do.
 local PIECES = {payload = 4, options = 4, result = 4, error = 4, callback = 4}
--- What quotas count for a job in addition to its texts: its other fields, its places in indexes.
-local JOB_BYTES = 1024
 -- Names of pieces, by the name of the text.
 local PIECE_NAMES = {}
 
@@ -61,14 +59,6 @@ local function drop(key, name)
   redis.call('HDEL', key, name, unpack(rest_of(name)))
 end
 
--- What quotas count for the record of a job that is about to be deleted.
-local function forget_record(key)
-  if not counted.on() then return end
-  local total = JOB_BYTES + redis.call('HSTRLEN', key, 'tags')
-  for name in pairs(PIECES) do total = total + size(key, name) end
-  batch.stored = batch.stored - total
-end
-
 local function read(key, name)
   local first = redis.call('HGET', key, name)
   if not first or #first ~= PIECE then return first end
@@ -77,6 +67,4 @@ local function read(key, name)
   return first .. table.concat(pieces)
 end
 
-return {
-  push = push, put = put, drop = drop, size = size, forget_record = forget_record, read = read, JOB_BYTES = JOB_BYTES,
-}
+return {push = push, put = put, drop = drop, size = size, read = read}

@@ -1,5 +1,6 @@
 -- Writes the pending changes of the batch.
--- Uses: keys, clock, batch, limiter_slots, closed_limiters, lane_orders, notifications, outbox, quotas
+-- Uses: keys, clock, batch, limiter_slots, closed_limiters, lane_orders, notifications, outbox
+-- Uses: quota_usage
 local P, now, QUOTAS
 local NONE = {}
 
@@ -23,7 +24,7 @@ local function write()
   local found = redis.call('EXISTS', P .. 'watched', P .. 'closed_limiters', P .. 'subscriptions',
     QUOTAS, QUOTAS, QUOTAS, QUOTAS)
   local attention = found % 4 > 0
-  if found > 3 then quotas.write() end
+  if found > 3 then quota_usage.write() end
   local closed = (attention or next(batch.closing)) and closed_limiters.write() or NONE
   if next(batch.lanes) then lane_orders.write(closed) end
   write_rates()

@@ -9,6 +9,11 @@ deleted = define(
 quotas = define("quotas", "HASH", "Quotas that scripts enforce, and what is used; absent without quotas.")
 limit_key_jobs = define("limit_key_jobs", "HASH", "With quotas: unfinished jobs by limit key (`queue|key`).")
 unique_names = define("unique_names", "ZSET", "With quotas: unique keys (`queue|key`) by when they end.")
+idempotency_usage = define(
+    "idempotency_usage",
+    "HASH",
+    "With quotas: bytes of idempotency records by the minute in which they expire, and their total; expires.",
+)
 
 access_keys_of = define(
     "keys_of:{namespace}",
