@@ -183,10 +183,14 @@ async def test_jobs_of_killed_workers_run_again_within_lease_and_a_second_and_en
     redis = connect(site.cluster.server.url)
     await invariants.check(Namespace(redis, "default", 0))
     await redis.aclose()
-    assert max(waits) < LEASE_SECONDS + SLACK
+    assert max(waits, default=0) < LEASE_SECONDS + SLACK
 
 
 def _report(site: Site, waits: list[float]) -> None:
+    if not waits:
+        # On a busy machine, the short form may have lost each of its few jobs twice.
+        assert not LONG
+        return
     waits.sort()
     middle, last = waits[len(waits) // 2], waits[int(len(waits) * 0.99)]
     sys.stderr.write(
