@@ -2,7 +2,7 @@
 -- Uses: keys, clock, batch, jobs, traits, texts, stored_bytes, queue_settings, queue_names
 -- Uses: time_limits
 local P, now, now_text
-local push, JOB_BYTES = texts.push, stored_bytes.JOB
+local push = texts.push
 
 -- The values of a job spec, in the order in which scripts receive them.
 local SPEC = {
@@ -32,7 +32,7 @@ end
 -- What quotas count for a new job.
 local function size_of(job)
   local tags = stored_bytes.of_tags(job.tags or '')
-  return JOB_BYTES + #job.payload + #(job.options or '') + tags + #(job.callback or '')
+  return stored_bytes.JOB + #job.payload + #(job.options or '') + tags + #(job.callback or '')
 end
 
 -- When a job with that spec may run.
@@ -45,7 +45,7 @@ local function fields_of(job)
   if job.version ~= '1' then push(fields, 'version', job.version) end
   texts.put(fields, 'payload', job.payload)
   if job.options then texts.put(fields, 'options', job.options) end
-  batch.stored = batch.stored + JOB_BYTES
+  batch.stored = batch.stored + stored_bytes.JOB
   if job.tags then
     push(fields, 'tags', job.tags)
     batch.stored = batch.stored + stored_bytes.of_tags(job.tags)

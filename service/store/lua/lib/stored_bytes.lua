@@ -5,7 +5,6 @@ local P
 -- In this order: a job, or a group, with its places in indexes; the result of a deleted job; a dependency, which both
 -- of its jobs have; a job in the list of its flow; a tag in its index.
 local JOB, GROUP, END, DEPENDENCY, MEMBER, TAG = 1024, 1024, 512, 256, 128, 128
-local TEXTS = {'payload', 'options', 'result', 'error', 'callback'}
 -- The field of a record that counts what it has in other keys. That of a group also counts the group itself.
 local FURTHER = 'further_bytes'
 
@@ -51,7 +50,7 @@ local function of_dependencies(record) return DEPENDENCY * redis.call('HLEN', re
 
 local function of_record(record)
   local total = JOB + of_tags(redis.call('HGET', record, 'tags') or '') + further(record)
-  for _, name in ipairs(TEXTS) do total = total + texts.size(record, name) end
+  for name in pairs(texts.PIECES) do total = total + texts.size(record, name) end
   return total
 end
 

@@ -67,4 +67,4 @@ local function read(key, name)
   return first .. table.concat(pieces)
 end
 
-return {push = push, put = put, drop = drop, size = size, read = read}
+return {push = push, put = put, drop = drop, size = size, read = read, PIECES = PIECES}
