@@ -9,7 +9,6 @@ from typing import Any
 from service.domain.errors import TriageError
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, item_id
 from service.domain.flow import Edge, FlowSpec, Node, job_ids
-from service.domain.ids import derived_id
 from service.domain.job import Lease
 from service.domain.job_spec import JobSpec, Unique
 from service.domain.limits import KeyLimits, RateLimit
@@ -118,10 +117,12 @@ class Churn:
     async def _children(self) -> None:
         if (lease := self._lease()) is not None:
             nodes = {"p": Node(self._spec()), "q": Node(self._spec(), (Edge("p", "finished"),))}
-            # As for a worker: the same child has the same id in each run of its parent.
-            ids = {key: derived_id("job", 1, f"{lease.job.id} {key}") for key in nodes}
-            await self._store.dependencies.wait_for_children(lease, nodes, ids)
-            self._jobs += ids.values()
+            # As for a worker: children that the job has already are not added again.
+            known = await self._store.dependencies.children(lease.job.id)
+            added = {key: node for key, node in nodes.items() if key not in known}
+            ids = {key: known.get(key) or new_id() for key in nodes}
+            await self._store.dependencies.wait_for_children(lease, added, ids)
+            self._jobs += [ids[key] for key in added]
 
     async def _log(self) -> None:
         if self._leases:

@@ -206,6 +206,22 @@ async def test_nothing_is_left_of_the_children_of_a_deleted_child(store: Namespa
     assert await left(store, "ended:") == await left(store, "job:") == set()
 
 
+async def test_nothing_is_left_of_a_parent_that_is_deleted_while_a_task_cancels_its_children(
+    store: Namespace,
+) -> None:
+    lease = await parent(store)
+    await add_children(store, lease, {"x": child()})
+    await store.jobs.cancel([lease.job.id], 0)
+    await store.jobs.delete([lease.job.id])
+    [(task, score)] = await store.scripts.redis.zrange(
+        keys.tasks(store.scripts.prefix), 0, -1, withscores=True
+    )
+    assert await left(store, f"job:{lease.job.id}") == {f"job:{lease.job.id}:dependencies"}
+    # The process that works on the task has read the job before it was deleted.
+    assert await store.scripts.run("complete_task", [task, int(score)]) == 1
+    assert await left(store, f"job:{lease.job.id}") == set()
+
+
 async def left(store: Namespace, kind: str) -> set[str]:
     """The keys of this kind, without the prefix of the namespace."""
     redis: Any = store.scripts.redis

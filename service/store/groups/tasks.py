@@ -122,9 +122,6 @@ class GroupTasks:
         order = decide.cancel_order(await self._waits(children))
         grace_ms = decide.CHILDREN_GRACE_MS if grace is None else grace
         await self._each(order, lambda ids: self._jobs.cancel(ids, grace_ms, Reason.PARENT))
-        if job is None:
-            # prune.lua has kept the dependencies for this task.
-            await self._queries.pipeline(lambda pipe: pipe.unlink(keys.dependencies(self._prefix, id=parent)))
 
     async def _forget_children(self, parent: str) -> None:
         """Delete what was kept of the deleted children of a deleted job, and its dependencies."""
