@@ -64,6 +64,8 @@ class Recount:
         self._texts: dict[str, str] = {}
         #: What the counters should be.
         self._sums = Counter[str]()
+        #: Counters of records that were read again since `drifts` began to look at what is stored.
+        self._changed: set[str] = set()
         self._groups: set[str] = set()
         self._payloads: dict[str, int] = {}
         self._watched_at = -math.inf
@@ -87,8 +89,10 @@ class Recount:
 
     def _count(self, names: str, size: int, by: int) -> None:
         self._sums["quota used_bytes"] += by * size
-        for name in split_counters(names):
+        counters = split_counters(names)
+        for name in counters:
             self._sums[name] += by
+        self._changed.update(counters)
 
     def note_key(self, key: str) -> None:
         """A key with counters, for which perhaps no record counts."""
@@ -140,13 +144,23 @@ class Recount:
     async def drifts(self) -> list[Drift] | None:
         """The counters that are wrong; None if it cannot be known."""
         await self.follow()
-        counters = await self._suspects()
+        self._changed.clear()
+        counters, suspected = await self._suspects(), await self._suspected_groups()
+        # A wrong counter that is read a moment after its records agrees with them by chance, if they change in
+        # between. So every counter of a record that did is a suspect too.
+        await self.follow()
+        for name in self._changed:
+            word, rest = _split(name)
+            if word == "group":
+                suspected.add(rest.partition(" ")[0])
+            elif word != "quota":
+                counters.add(name)
         # The counts of a group are compared together.
-        groups = [f"group {id} {field}" for id in await self._suspected_groups() for field in _GROUP]
+        groups = [f"group {id} {field}" for id in suspected for field in _GROUP]
         if self.unreadable:
             return None
         found: list[Drift] = []
-        for suspects, portion in ((counters, MOST_COUNTERS), (groups, MOST_GROUPS * len(_GROUP))):
+        for suspects, portion in ((list(counters), MOST_COUNTERS), (groups, MOST_GROUPS * len(_GROUP))):
             for start in range(0, len(suspects), portion):
                 some = await self._compare(suspects[start : start + portion])
                 if some is None:
@@ -154,10 +168,9 @@ class Recount:
                 found += some
         return found if self.possible else None
 
-    async def _suspects(self) -> list[str]:
+    async def _suspects(self) -> set[str]:
         """Counters that differ as far as one can see in more than one moment, except the counts of groups."""
         stored: dict[str, int] = {}
-        limited = await self._numbers("quotas", QUOTAS)
         await self._read_sizes()
         for word, key in HASHES.items():
             try:
@@ -167,14 +180,14 @@ class Recount:
             except UNREADABLE as error:
                 self.unreadable[key] = error
         names = {*stored, *(name for name in self._sums if _split(name)[0] in HASHES)}
-        found = [name for name in names if stored.get(name, 0) != self._sums[name]]
+        found = {name for name in names if stored.get(name, 0) != self._sums[name]}
         for id in {*self._payloads, *(_split(name)[1] for name in self._sums if name.startswith("payload "))}:
             await self._walk.pause()
             found_here = await self._numbers(f"payload:{id}", ["jobs"])
             if found_here.get("jobs", 0) != self._sums[f"payload {id}"]:
-                found.append(f"payload {id}")
-        found += [f"quota {name}" for name in limited if limited[name] != self._expected(f"quota {name}")]
-        return found
+                found.add(f"payload {id}")
+        # All jobs count for these two, so looking first would save nothing.
+        return found | {f"quota {name}" for name in await self._numbers("quotas", QUOTAS)}
 
     async def _numbers(self, key: str, names: Sequence[str]) -> dict[str, int]:
         try:
@@ -183,13 +196,13 @@ class Recount:
             self.unreadable[key] = error
             return {}
 
-    async def _suspected_groups(self) -> list[str]:
-        found: list[str] = []
+    async def _suspected_groups(self) -> set[str]:
+        found: set[str] = set()
         for id in list(self._groups):
             await self._walk.pause()
             group = await self._numbers(f"group:{id}", _GROUP)
             if "total" in group and self._drifts_of(id, group):
-                found.append(id)
+                found.add(id)
         return found
 
     async def _compare(self, counters: Sequence[str]) -> list[Drift] | None:

@@ -11,7 +11,6 @@
 --   missing. Fewer words than runs: the caller sends the others again (allowance.lua)
 -- Uses: keys, clock, jobs, texts, stored_bytes, endings, freezes, allowance, consequences
 local P, now, push = keys.prefix, clock.now, texts.push
-local ATTEMPTS_KEPT = 50
 -- What a named value of a run costs (allowance.lua).
 local VALUE = 12
 -- Per run: its job, where its values begin in ARGV, its named values if it has any, and its word.
@@ -64,7 +63,7 @@ local function note_failure(run, key, fields)
   end
   if run.suspect then push(fields, 'suspect', 1) end
   if run.attempt then
-    stored_bytes.append(key, 'attempts', run.attempt, ATTEMPTS_KEPT)
+    stored_bytes.append(key, 'attempts', run.attempt)
   end
 end
 

@@ -4,14 +4,13 @@
 -- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4] progress (JSON)   ARGV[5] log line (JSON); "" = none
 -- Returns 1, or 0 if the lease is lost
 -- Uses: keys, jobs, stored_bytes, writer, changed_records
-local LINES_KEPT = 1000
 local id, key, progress, line = ARGV[2], keys.prefix .. 'job:' .. ARGV[2], ARGV[4], ARGV[5]
 local job = jobs.load(id)
 if not job or job.state ~= 'running' or job.token ~= ARGV[3] then return 0 end
 -- Checks above, writes below.
 if progress ~= '' then jobs.change(id, job, {'progress', progress}) end
 if line ~= '' then
-  stored_bytes.append(key, 'logs', line, LINES_KEPT)
+  stored_bytes.append(key, 'logs', line)
   changed_records.note_quietly({id})
 end
 writer.write()

@@ -12,7 +12,7 @@
 local P, now = keys.prefix, clock.now
 local FREE_LOSSES, FIRST_REST_MS, LONGEST_REST_MS = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 -- What the record of the attempt costs (allowance.lua).
-local ATTEMPTED, ATTEMPTS_KEPT = 40, 50
+local ATTEMPTED = 40
 local ATTEMPT = '{"attempt":%d,"outcome":"lost","at_ms":%.0f,"worker_id":"%s","duration_seconds":null,'
   .. '"type":"WorkerLost","message":"The worker that ran this job is gone.","traceback":""}'
 
@@ -36,7 +36,7 @@ local function take_back(id, job)
   local losses = redis.call('HINCRBY', key, 'losses', 1)
   local attempt = (tonumber(redis.call('HGET', key, 'failures') or 0)) + 1
   jobs.end_lease(job)
-  stored_bytes.append(key, 'attempts', string.format(ATTEMPT, attempt, now, job.worker_id), ATTEMPTS_KEPT)
+  stored_bytes.append(key, 'attempts', string.format(ATTEMPT, attempt, now, job.worker_id))
   if job.cancel_requested_at then
     local reason = redis.call('HGET', key, 'cancel_reason') or 'requested'
     endings.finish(id, job, 'cancel', reason, 0, {'suspect', 1})

@@ -5,6 +5,8 @@ local P
 -- In this order: a job, or a group, with its places in indexes; the result of a deleted job; a dependency, which both
 -- of its jobs have; a job in the list of its flow; a tag in its index.
 local JOB, GROUP, END, DEPENDENCY, MEMBER, TAG = 1024, 1024, 512, 256, 128, 128
+-- Lists of a job, and how many texts they keep.
+local KEPT = {attempts = 50, logs = 1000}
 -- The field of a record that counts what it has in other keys. That of a group also counts the group itself.
 local FURTHER = 'further_bytes'
 
@@ -16,10 +18,10 @@ local function add(record, bytes)
   batch.stored = batch.stored + bytes
 end
 
--- Appends a text to a list of this job, which keeps the last `most`.
-local function append(record, list, text, most)
+-- Appends a text to a list of this job, which keeps the last ones.
+local function append(record, list, text)
   local bytes = #text
-  if redis.call('RPUSH', record .. ':' .. list, text) > most then
+  if redis.call('RPUSH', record .. ':' .. list, text) > KEPT[list] then
     bytes = bytes - #redis.call('LPOP', record .. ':' .. list)
   end
   add(record, bytes)

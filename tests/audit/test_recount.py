@@ -1,0 +1,49 @@
+"""A counter that is wrong is found whatever happens between reading it and reading the jobs it counts."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from service.store.namespace import Namespace
+from service.store.redis.connect import connect
+from tests.audit.auditing import audit, kinds
+from tests.support import invariants
+from tests.support.factories import OK, claim, finish, submit
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def other(redis_url: str, namespace: str) -> AsyncIterator[Namespace]:
+    """The namespace of `store`, on a connection that a test can interrupt."""
+    redis = connect(redis_url, socket_timeout=10)
+    yield Namespace(redis, namespace, 300)
+    await redis.aclose()
+
+
+@pytest.mark.parametrize("reading", [1, 2])
+async def test_a_wrong_counter_is_found_although_it_agrees_with_jobs_that_have_changed(
+    store: Namespace, other: Namespace, monkeypatch: pytest.MonkeyPatch, reading: int
+) -> None:
+    """The job has been counted as running, and ends before its counter is read, which is too high by 1."""
+    await submit(store, limit_key="a")
+    (lease,) = (await claim(store)).leases
+    redis: Any = store.scripts.redis
+    await redis.hincrby(f"{store.scripts.prefix}busy", "key:default|a", 1)
+    readings = 0
+    hscan: Any = other.scripts.redis.hscan
+
+    async def hscan_late(key: str, *arguments: Any, **options: Any) -> Any:
+        nonlocal readings
+        if key.endswith("busy"):
+            readings += 1
+            if readings == reading:
+                await finish(store, lease, OK)
+        return await hscan(key, *arguments, **options)
+
+    monkeypatch.setattr(other.scripts.redis, "hscan", hscan_late)
+    report = await audit(other)
+    assert readings >= reading
+    assert kinds(report) == {"repaired": {"wrong_count"}}, report.findings
+    await invariants.check(store)
