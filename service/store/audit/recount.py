@@ -146,8 +146,8 @@ class Recount:
         await self.follow()
         self._changed.clear()
         counters, suspected = await self._suspects(), await self._suspected_groups()
-        # A wrong counter that is read a moment after its records agrees with them by chance, if they change in
-        # between. So every counter of a record that did is a suspect too.
+        # A wrong counter that is read a moment after its records can agree with them by chance if they change
+        # meanwhile. So every counter of a record that did is a suspect too.
         await self.follow()
         for name in self._changed:
             word, rest = _split(name)
