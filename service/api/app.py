@@ -21,6 +21,7 @@ from service.api.requests.allowed_hosts import AllowedHosts
 from service.api.requests.body_budget import Bodies
 from service.api.requests.limits import HeaderLimits, largest_body
 from service.api.requests.middleware import Receive, RequestIds, Scope, Send
+from service.api.requests.time_slices import in_progress
 from service.api.responses import problems
 from service.api.routes.groups import fan_out_actions, fan_out_items, fan_outs, flow_actions, flows
 from service.api.routes.jobs import (
@@ -64,7 +65,8 @@ class Application(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.lane is None or scope["type"] != "http":
             return await super().__call__(scope, receive, send)
-        await self.lane(scope, receive, send)
+        with in_progress.request():
+            await self.lane(scope, receive, send)
 
 
 def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFactory) -> Application:

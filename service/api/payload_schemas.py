@@ -6,6 +6,7 @@ skips checks that would take more than linear time.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,8 +30,10 @@ from service.domain.similar import did_you_mean
 MAX_ROWS = 100
 #: The most unknown properties of an object to name.
 MAX_UNKNOWN = 10
-#: The most keywords to evaluate in the event loop (some milliseconds), and in total (a second of a thread).
-QUICK_STEPS, MOST_STEPS = 500, 100_000
+#: The most keywords to evaluate in the event loop (a few milliseconds), and in total (a second of a thread).
+QUICK_STEPS, MOST_STEPS = 100, 100_000
+#: The most values in a payload that is checked in the event loop: copying more takes milliseconds as well.
+QUICK_VALUES = 500
 #: The most states of a pattern: neither its compilation nor a match releases the interpreter.
 MOST_STATES = 2_000
 #: The most states times characters of one match, some milliseconds, and how many of them count as a step.
@@ -62,10 +65,10 @@ class PayloadSchema:
 
     async def errors(self, payload: Any) -> list[dict[str, str]]:
         """A row per problem, with a pointer relative to the payload. Checks large payloads in a thread."""
-        try:
-            return self._check(payload, QUICK_STEPS)
-        except TooComplex:
-            loop = asyncio.get_running_loop()
+        if not _has_many_values(payload):
+            with contextlib.suppress(TooComplex):
+                return self._check(payload, QUICK_STEPS)
+        loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(_threads, self._check, payload, MOST_STEPS)
         except TooComplex:
@@ -92,6 +95,23 @@ class PayloadSchema:
             }
             for error in errors
         ]
+
+
+def _has_many_values(payload: Any) -> bool:
+    waiting, seen = [payload], 0
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            children = list(cast(dict[str, Any], value).values())
+        elif isinstance(value, list):
+            children = cast(list[Any], value)
+        else:
+            continue
+        seen += len(children)
+        if seen > QUICK_VALUES:
+            return True
+        waiting += children
+    return False
 
 
 class _Object(dict[str, Any]):

@@ -1,14 +1,18 @@
 """What a tenant can do to its neighbours: a table of attacks on a shared installation.
 
-Each attack is one round. It returns the codes of the refusals that it got.
+Each attack is one round. It returns the codes of the refusals that it got. As a program, this repeats one:
+`python -m tests.api.hostile NAME URL SECONDS`, with the headers as JSON in its standard input.
 """
 
 import asyncio
+import sys
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx
+import orjson
 
 TEN_YEARS = 315_360_000
 #: Quotas of the attacker: small, so that one round reaches them.
@@ -173,3 +177,15 @@ ATTACKS: Mapping[str, tuple[Attack, str | None]] = {
 }
 #: The schema of the type `hard`.
 HARD = {"type": "object", "anyOf": [{"type": "string"}] * 400}
+
+
+async def repeat(name: str, url: str, headers: dict[str, str], seconds: float) -> None:
+    attack, _ = ATTACKS[name]
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as http:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            await attack(http)
+
+
+if __name__ == "__main__":
+    asyncio.run(repeat(sys.argv[1], sys.argv[2], orjson.loads(sys.stdin.buffer.read()), float(sys.argv[3])))

@@ -1,6 +1,6 @@
 """A hostile tenant next to a quiet one.
 
-`make chaos` also measures: it repeats each attack for HOSTILE_SECONDS (20) against another process, and the
+`make chaos` also measures: a process repeats each attack for HOSTILE_SECONDS (20) against a server, and the
 quiet tenant's p99 must at most double.
 """
 
@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 import dataclasses
 import os
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 import structlog
 
@@ -36,7 +38,7 @@ log = structlog.get_logger("triage.tests")
 SECONDS = float(os.environ.get("HOSTILE_SECONDS", "20"))
 #: Redis may grow by this much during an attack: the attacker's bytes, twice, and some buffers.
 MOST_GROWTH = 12_000_000
-#: A request of the quiet tenant takes at least this long on a machine with two cores, in seconds.
+#: A shorter p99 counts as this, in seconds: a single script of another tenant may take as long.
 FLOOR = 0.02
 
 
@@ -114,21 +116,36 @@ async def test_the_quiet_tenants_p99_at_most_doubles(server_binary: Path, tmp_pa
         try:
             await asyncio.to_thread(cluster.start_api)
             url = f"http://127.0.0.1:{cluster.port}"
-            async with (
-                httpx.AsyncClient(base_url=url, headers=hostile, timeout=60) as attacker,
-                httpx.AsyncClient(base_url=url, headers=quiet, timeout=60) as neighbour,
-            ):
-                await _measure(attacker, neighbour)
+            async with httpx.AsyncClient(base_url=url, headers=quiet, timeout=60) as neighbour:
+                await _measure(Attacker(url, hostile), neighbour)
         finally:
             await asyncio.to_thread(cluster.stop)
             await redis.aclose()
 
 
-async def _measure(attacker: httpx.AsyncClient, neighbour: httpx.AsyncClient) -> None:
+class Attacker:
+    """Attacks from another process: in this one, its own work would delay the quiet tenant's requests."""
+
+    def __init__(self, url: str, headers: dict[str, str]) -> None:
+        self._url = url
+        self._headers = headers
+
+    async def repeat(self, name: str) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.api.hostile", name, self._url, str(SECONDS)),
+            stdin=asyncio.subprocess.PIPE,
+            # Its CPU time is not what a tenant on another machine takes from the server.
+            preexec_fn=lambda: os.nice(19),
+        )
+        await process.communicate(orjson.dumps(self._headers))
+        assert process.returncode == 0, name
+
+
+async def _measure(attacker: Attacker, neighbour: httpx.AsyncClient) -> None:
     slow: dict[str, tuple[float, float]] = {}
-    for name, (attack, _) in ATTACKS.items():
+    for name in ATTACKS:
         alone = p99(await _during(neighbour, _pass_time()))
-        seen = await _during(neighbour, _repeat(attack, attacker))
+        seen = await _during(neighbour, attacker.repeat(name))
         assert {status for status, _ in seen} <= {200, 202}, name
         log.info("p99", attack=name, alone=round(alone, 4), during=round(p99(seen), 4), requests=len(seen))
         if p99(seen) > 2 * max(alone, FLOOR):
@@ -152,9 +169,3 @@ async def _during(neighbour: httpx.AsyncClient, work: Any) -> list[tuple[int, fl
 async def _pass_time() -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.Event().wait(), SECONDS)
-
-
-async def _repeat(attack: Any, attacker: httpx.AsyncClient) -> None:
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until:
-        await attack(attacker)

@@ -114,12 +114,18 @@ def flow_of(members: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("body", "many"), [(b'{"items":[' + b"1," * 999 + b"1]}", LIST), (flow_of(1_000), OBJECT)]
+    ("body", "many"),
+    [
+        (b'{"items":[' + b"1," * 999 + b"1]}", LIST),
+        (flow_of(1_000), OBJECT),
+        (orjson.dumps({"items": ["x" * 9_000] * 140}), LIST),
+    ],
+    ids=["many items", "many members", "large items"],
 )
 async def test_other_tasks_run_while_a_body_is_read(
     body: bytes, many: Many, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(time_slices, "STEP_SECONDS", 0.0)
+    monkeypatch.setattr(time_slices, "SLICE_SECONDS", 0.0)
     loop, rounds, reading = asyncio.get_running_loop(), 0, True
 
     def turn() -> None:
@@ -131,14 +137,14 @@ async def test_other_tasks_run_while_a_body_is_read(
     turn()
     await read(body, many)
     reading = False
-    # The reader yields once per 64 items.
+    # The reader yields once per 64 items, and once per 64 KiB.
     assert rounds >= 15
 
 
 async def test_other_tasks_run_while_items_are_checked_and_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(time_slices, "STEP_SECONDS", 0.0)
+    monkeypatch.setattr(time_slices, "SLICE_SECONDS", 0.0)
     loop, rounds, reading = asyncio.get_running_loop(), 0, True
 
     def turn() -> None:

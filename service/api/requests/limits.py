@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect
 from service.api.requests.body_budget import Held
 from service.api.requests.middleware import App, Receive, Scope, Send
 from service.api.requests.streamed_items import MANY
+from service.api.requests.time_slices import TimeSlices
 from service.api.responses.errors import BodyTooLarge, HeadersTooLarge, RequestTooSlow
 from service.api.responses.problems import of_error, respond
 from service.domain.errors import TriageError
@@ -61,7 +62,7 @@ async def read_body(request: Request, limit: int, seconds: float, held: Held) ->
     if length.isdigit() and int(length) > limit:
         raise large
     # Grown in place: joining chunks would briefly hold them twice.
-    body = bytearray()
+    body, slices = bytearray(), TimeSlices()
     try:
         async with asyncio.timeout(seconds):
             more = True
@@ -75,6 +76,7 @@ async def read_body(request: Request, limit: int, seconds: float, held: Held) ->
                 held.take(len(chunk))
                 body += chunk
                 more = message.get("more_body", False)
+                await slices.pause()
     except TimeoutError:
         raise RequestTooSlow() from None
     return body

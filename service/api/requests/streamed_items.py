@@ -72,8 +72,8 @@ _BEGINNING = {
     _MEMBER: re.compile(_SPACE + _KEY + _VALUE, re.DOTALL),
     _MEMBER_KEY: re.compile(_SPACE + _STRING, re.DOTALL),
 }
-#: Items per check of the clock.
-_ITEMS_PER_CHECK = 64
+#: Items, or their bytes, per check of the clock.
+_ITEMS_PER_CHECK, _BYTES_PER_CHECK = 64, 65_536
 
 
 async def open_envelope(body: bytes | bytearray, many: Many, job_bytes: int) -> Any:
@@ -145,7 +145,7 @@ class _Reader:
         at += 1
         if self._byte(self._skip(at)) == closing:
             return items, self._skip(at) + 1
-        closed, value = b",", pattern.groups - 1
+        closed, value, checked = b",", pattern.groups - 1, at
         while closed == b",":
             if len(items) == self._many.most:
                 raise self._many.refuse(self._many.member, self._many.most)
@@ -154,8 +154,9 @@ class _Reader:
                 self._add_key(items, found[1])
             items.append(*found.span(value))
             closed, at = found[value + 1], found.end()
-            if len(items) % _ITEMS_PER_CHECK == 0:
+            if len(items) % _ITEMS_PER_CHECK == 0 or at - checked > _BYTES_PER_CHECK:
                 await self._slices.pause()
+                checked = at
         if closed != closing:
             raise self._invalid(at)
         return items, at

@@ -88,6 +88,7 @@ async def create_jobs(
     span.end()
     replayed, left = False, PAGE_BYTES
     for (index, _), outcome in zip(accepted, submitted, strict=True):
+        await slices.pause()
         if isinstance(outcome, TriageError):
             results.append(_refused(request, index, for_client(outcome, request.scope)))
             continue
