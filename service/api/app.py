@@ -21,7 +21,6 @@ from service.api.requests.allowed_hosts import AllowedHosts
 from service.api.requests.body_budget import Bodies
 from service.api.requests.limits import HeaderLimits, largest_body
 from service.api.requests.middleware import Receive, RequestIds, Scope, Send
-from service.api.requests.time_slices import in_progress
 from service.api.responses import problems
 from service.api.routes.groups import fan_out_actions, fan_out_items, fan_outs, flow_actions, flows
 from service.api.routes.jobs import (
@@ -47,6 +46,7 @@ from service.api.routes.operations import (
 )
 from service.api.routes.tenants import api_keys, namespaces
 from service.api.routes.webhooks import deliveries, webhooks
+from service.api.time_slices import in_progress
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.settings import Settings

@@ -10,6 +10,13 @@ from service.domain.job import Job
 VALUE_BYTES, PAGE_BYTES = 16_384, 5_242_880
 
 
+def size_of(job: Job | None) -> int:
+    """The bytes of the values that a page limits."""
+    if job is None:
+        return 0
+    return sum(len(value or b"") for value in (job.payload, job.result, job.error, job.progress))
+
+
 def shortened(job: Job, left: int) -> Job:
     """The job for a response with room for `left` more bytes."""
     most = min(VALUE_BYTES, left)

@@ -13,13 +13,15 @@ from service.store.codec import jobs as codec
 from service.store.codec.fields import texts
 from service.store.cursors import decode_place, encode_cursor
 from service.store.job_search import Found, filter_arguments, rounds, search
-from service.store.previews import PAGE_BYTES, VALUE_BYTES
+from service.store.previews import PAGE_BYTES, VALUE_BYTES, size_of
 from service.store.redis import keys
 from service.store.redis.routing.repeats import repeat
 from service.store.redis.scripts import Scripts
 
 #: Candidates that one request checks before it returns an incomplete page.
 MAX_CANDIDATES = 50_000
+#: Jobs of a page that one call reads: decoding them takes the event loop a millisecond.
+PREVIEWED = 50
 
 Item = TypeVar("Item")
 
@@ -80,8 +82,18 @@ class Queries:
 
     async def previews(self, ids: Sequence[str]) -> list[Job | None]:
         """Jobs for a list: without large values, and only as many as fit into a page."""
-        rows = await self._scripts.run("preview_jobs", [VALUE_BYTES, PAGE_BYTES, *ids]) if ids else []
-        return [codec.decode_preview(id, row) if row else None for id, row in zip(ids, rows, strict=False)]
+        jobs, left = list[Job | None](), PAGE_BYTES
+        for start in range(0, len(ids), PREVIEWED):
+            portion = ids[start : start + PREVIEWED]
+            rows = await self._scripts.run("preview_jobs", [VALUE_BYTES, left, *portion])
+            found = [
+                codec.decode_preview(id, row) if row else None for id, row in zip(portion, rows, strict=False)
+            ]
+            jobs += found
+            left -= sum(map(size_of, found))
+            if left <= 0 or len(found) < len(portion):
+                break
+        return jobs
 
     async def last_attempts(self, ids: Sequence[str]) -> list[tuple[int, list[bytes]]]:
         """For each job, how many attempts have failed, and the last one."""

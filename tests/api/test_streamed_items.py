@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.requests import time_slices
+from service.api import time_slices
 from service.api.requests.streamed_items import Many, open_envelope
 from service.api.requests.strict_json import parse
 from service.api.resources.fan_out_items import check_all, in_batches

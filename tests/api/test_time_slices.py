@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from service.api.requests.time_slices import REST_SECONDS, SHORT_SECONDS, SLICE_SECONDS, RequestsInProgress
+from service.api.time_slices import REST_SECONDS, SHORT_SECONDS, SLICE_SECONDS, RequestsInProgress
 
 pytestmark = pytest.mark.anyio
 

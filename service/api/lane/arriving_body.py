@@ -5,7 +5,7 @@ import asyncio
 from service.api.lane.hot_operation import NotOrdinary
 from service.api.requests.body_budget import Held
 from service.api.requests.middleware import Message, Receive
-from service.api.requests.time_slices import TimeSlices
+from service.api.time_slices import TimeSlices
 
 
 class ArrivingBody:

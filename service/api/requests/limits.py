@@ -8,9 +8,9 @@ from starlette.requests import ClientDisconnect
 from service.api.requests.body_budget import Held
 from service.api.requests.middleware import App, Receive, Scope, Send
 from service.api.requests.streamed_items import MANY
-from service.api.requests.time_slices import TimeSlices
 from service.api.responses.errors import BodyTooLarge, HeadersTooLarge, RequestTooSlow
 from service.api.responses.problems import of_error, respond
+from service.api.time_slices import TimeSlices
 from service.domain.errors import TriageError
 from service.settings import Settings
 

@@ -12,11 +12,11 @@ from typing import Any
 import orjson
 
 from service.api.requests.strict_json import NESTED, duplicate_key, parse
-from service.api.requests.time_slices import TimeSlices
 from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
 from service.api.schemas.fan_outs import MAX_CHUNK
 from service.api.schemas.jobs import MAX_BULK
 from service.api.schemas.parts.raw_items import RawItems
+from service.api.time_slices import TimeSlices
 from service.domain.errors import TriageError
 from service.domain.fan_out import MAX_ITEMS
 from service.domain.flow import MAX_JOBS, FlowInvalid

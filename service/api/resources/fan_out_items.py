@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from service.api.context import RequestContext
 from service.api.requests.strict_json import parse
-from service.api.requests.time_slices import TimeSlices
 from service.api.responses.errors import JsonInvalid, ValidationFailed
 from service.api.responses.validation import MAX_ROWS, model_rows
 from service.api.schemas.fan_outs import ItemIn
+from service.api.time_slices import TimeSlices
 from service.domain.errors import PayloadInvalid, PayloadTooLarge, TriageError, describe_rows
 from service.domain.fan_out import Item
 

@@ -1,6 +1,6 @@
 """Renders stored values as the API's resources; payloads and results are not parsed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -8,6 +8,7 @@ import orjson
 from fastapi import Response
 
 from service.api.responses.redaction import View
+from service.api.time_slices import TimeSlices
 from service.domain import job_spec
 from service.domain.callback import show_callback
 from service.domain.fan_out import FanOut, ItemResult
@@ -254,5 +255,10 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def page(items: list[dict[str, Any]], next_cursor: str | None) -> Response:
+async def page(rows: Iterable[dict[str, Any]], next_cursor: str | None) -> Response:
+    """Takes the rows in time slices: rendering 200 jobs takes milliseconds."""
+    items, slices = list[dict[str, Any]](), TimeSlices()
+    for row in rows:
+        items.append(row)
+        await slices.pause()
     return respond({"items": items, "next_cursor": next_cursor})

@@ -8,11 +8,11 @@ from fastapi import Request
 
 from service.api.auth.credentials import Caller
 from service.api.context import RequestContext
-from service.api.requests.time_slices import TimeSlices
 from service.api.resources.submissions.unknown_types import refuse_unknown
 from service.api.responses.errors import KeyRestricted
 from service.api.schemas import jobs as schemas
 from service.api.schemas.parts.fields import In
+from service.api.time_slices import TimeSlices
 from service.domain import job_spec
 from service.domain.callback import Callback, Kind, read_callback
 from service.domain.job_spec import JobSpec

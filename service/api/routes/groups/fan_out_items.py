@@ -7,7 +7,6 @@ from fastapi import Request, Response
 
 from service.api.context import Context
 from service.api.openapi.operation import hot, operation
-from service.api.requests.time_slices import TimeSlices
 from service.api.resources import groups
 from service.api.resources.fan_out_items import ItemReader
 from service.api.resources.fan_outs import respond
@@ -18,6 +17,7 @@ from service.api.responses.problems import of_error
 from service.api.routes.router import Router
 from service.api.schemas import fan_outs as schemas
 from service.api.schemas.parts.parameters import Durability, FanOutId
+from service.api.time_slices import TimeSlices
 from service.domain.errors import PayloadInvalid, PayloadTooLarge
 from service.domain.fan_out import MAX_ITEMS, FanOut, Item
 from service.store.groups.fan_outs import ITEMS_PER_CALL

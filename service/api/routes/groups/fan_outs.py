@@ -161,8 +161,8 @@ async def list_fan_outs(
 ) -> Response:
     """Each fan-out has its counts; its items are jobs, listed under the fan-out."""
     page = await context.namespace.groups.list(FanOut, limit, cursor)
-    return rendering.page(
-        [rendering.fan_out(fan_out) for fan_out in await groups.visible(context, page.items)],
+    return await rendering.page(
+        (rendering.fan_out(fan_out) for fan_out in await groups.visible(context, page.items)),
         page.next_cursor,
     )
 
@@ -207,7 +207,7 @@ async def list_fan_out_jobs(
     """Lists the items that still exist, without the follow-up job. Short pages may have a next page."""
     fan_out = await groups.read(context, FanOut, fan_out_id)
     page = await context.namespace.group_jobs.page(fan_out, JobFilter(state=state), limit, cursor)
-    return rendering.page([present(context, job) for job in page.items], page.next_cursor)
+    return await rendering.page((present(context, job) for job in page.items), page.next_cursor)
 
 
 _LINE = orjson.dumps(ITEM_RESULT, option=orjson.OPT_APPEND_NEWLINE).decode()

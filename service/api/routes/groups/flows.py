@@ -13,7 +13,6 @@ from service.api.openapi.operation import operation
 from service.api.requests.limits import one_job
 from service.api.requests.streamed_items import EDGES, open_envelope
 from service.api.requests.strict_json import parse
-from service.api.requests.time_slices import TimeSlices
 from service.api.resources import groups
 from service.api.resources.flows import respond
 from service.api.resources.jobs import present
@@ -34,6 +33,7 @@ from service.api.schemas.jobs import JobPage
 from service.api.schemas.parts.fields import Name
 from service.api.schemas.parts.parameters import Durability, FlowId, IdempotencyKey
 from service.api.schemas.parts.raw_items import RawItems
+from service.api.time_slices import TimeSlices
 from service.domain.checks import SpecInvalid, join_pointer
 from service.domain.errors import BackendUnavailable, OutcomeUnknown
 from service.domain.flow import Flow, FlowSpec, Node, arrange
@@ -165,8 +165,8 @@ async def list_flows(
 ) -> Response:
     """Each flow has its counts but not its jobs."""
     page = await context.namespace.groups.list(Flow, limit, cursor)
-    return rendering.page(
-        [rendering.flow(flow) for flow in await groups.visible(context, page.items)], page.next_cursor
+    return await rendering.page(
+        (rendering.flow(flow) for flow in await groups.visible(context, page.items)), page.next_cursor
     )
 
 
@@ -223,4 +223,4 @@ async def list_flow_jobs(
     page = await context.namespace.group_jobs.page(
         await groups.read(context, Flow, flow_id), JobFilter(), limit, cursor
     )
-    return rendering.page([present(context, job) for job in page.items], page.next_cursor)
+    return await rendering.page((present(context, job) for job in page.items), page.next_cursor)

@@ -70,8 +70,8 @@ async def list_bulk_actions(
 ) -> Response:
     """Unfinished bulk actions, and those that finished in the last 24 hours."""
     page = await context.namespace.bulk_actions.list(limit, cursor)
-    return rendering.page(
-        [bulk.resource(action) for action in page.items if bulk.is_visible(context, action)], page.next_cursor
+    return await rendering.page(
+        (bulk.resource(action) for action in page.items if bulk.is_visible(context, action)), page.next_cursor
     )
 
 

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from service.api.context import Context, RequestContext
 from service.api.openapi.operation import hot, operation
 from service.api.requests.strict_json import parse
-from service.api.requests.time_slices import TimeSlices
 from service.api.resources.jobs import present
 from service.api.resources.submissions.durability import confirm, evidence_of, replicates
 from service.api.resources.submissions.submission import begin_submission, body_digest, specify
@@ -23,6 +22,7 @@ from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
 from service.api.schemas.parts.parameters import Durability, IdempotencyKey
 from service.api.schemas.parts.raw_items import RawItems
+from service.api.time_slices import TimeSlices
 from service.domain.errors import (
     IdempotencyKeyReused,
     NotFound,

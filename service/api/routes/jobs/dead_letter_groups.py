@@ -47,7 +47,7 @@ async def list_dead_letter_groups(
         groups = await resources.mentioning(context, groups, search)
     page = page_of(groups, order, limit, cursor)
     shown = zip(page.items, await resources.messages(context, page.items), strict=True)
-    return rendering.page([_resource(group, message) for group, message in shown], page.next_cursor)
+    return await rendering.page((_resource(group, message) for group, message in shown), page.next_cursor)
 
 
 def _resource(group: DeadLetterGroup, message: str | None) -> dict[str, Any]:

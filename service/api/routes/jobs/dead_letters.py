@@ -70,11 +70,11 @@ async def list_dead_letters(
     queries = context.namespace.queries
     page = await queries.list_jobs(filter, limit, cursor)
     attempts = await queries.last_attempts([job.id for job in page.items])
-    rows = [
+    rows = (
         rendering.dead_letter(job, last, context.view(job), ["attempts"] if count > 1 else [])
         for job, (count, last) in zip(page.items, attempts, strict=True)
-    ]
-    return rendering.page(rows, page.next_cursor)
+    )
+    return await rendering.page(rows, page.next_cursor)
 
 
 @router.post(

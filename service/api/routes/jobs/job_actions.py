@@ -134,7 +134,7 @@ async def list_job_attempts(job_id: JobId, context: Context) -> Response:
     """The last 50 failed or crashed attempts, each with its error."""
     view = context.view(await read(context, job_id))
     texts = await context.namespace.queries.attempts(job_id)
-    return rendering.page([rendering.attempt(text, view) for text in texts], None)
+    return await rendering.page((rendering.attempt(text, view) for text in texts), None)
 
 
 @router.get(
@@ -146,4 +146,4 @@ async def list_job_logs(job_id: JobId, context: Context) -> Response:
     """The last 1,000 lines the handler logged."""
     view = context.view(await read(context, job_id))
     texts = await context.namespace.queries.logs(job_id)
-    return rendering.page([rendering.log_line(text, view) for text in texts], None)
+    return await rendering.page((rendering.log_line(text, view) for text in texts), None)

@@ -191,15 +191,15 @@ async def list_jobs(
         search=await text_search(context, search, state),
     )
     if len(filter.tags) < len(set(tag or [])):
-        return rendering.page([], None)  # a tag has only one value, so no job matches
+        return await rendering.page([], None)  # a tag has only one value, so no job matches
     if filter.group_id is None:
         page = await context.namespace.queries.list_jobs(filter, limit, cursor)
     else:
         group = await find_visible(context, filter.group_id)
         if group is None or (flow_id and fan_out_id):
-            return rendering.page([], None)
+            return await rendering.page([], None)
         page = await context.namespace.group_jobs.page(group, filter, limit, cursor)
-    return rendering.page([present(context, job) for job in page.items], page.next_cursor)
+    return await rendering.page((present(context, job) for job in page.items), page.next_cursor)
 
 
 @router.get(

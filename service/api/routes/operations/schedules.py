@@ -82,8 +82,8 @@ async def list_schedules(
 ) -> Response:
     """Every schedule with its next five fire times and its last runs."""
     page = await context.namespace.schedules.list(limit, cursor)
-    return rendering.page(
-        [present_schedule(context, found) for found in page.items if is_visible(context, found)],
+    return await rendering.page(
+        (present_schedule(context, found) for found in page.items if is_visible(context, found)),
         page.next_cursor,
     )
 

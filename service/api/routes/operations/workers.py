@@ -28,7 +28,7 @@ async def list_workers(
 ) -> Response:
     """Worker processes as of their last heartbeat. A worker is lost one second after its lease expires."""
     page = await context.namespace.workers.list(limit, cursor)
-    return rendering.page([rendering.worker(record) for record in page.items], page.next_cursor)
+    return await rendering.page((rendering.worker(record) for record in page.items), page.next_cursor)
 
 
 @router.get(
@@ -79,4 +79,4 @@ async def list_job_types(context: Context) -> Response:
         }
         for job_type in await context.namespace.workers.job_types()
     ]
-    return rendering.page(rows, None)
+    return await rendering.page(rows, None)

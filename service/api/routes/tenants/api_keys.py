@@ -88,7 +88,7 @@ async def list_api_keys(
 ) -> Response:
     """The keys of the caller's namespace, without their secrets. Expired keys stay until you revoke them."""
     keys, following = await context.app_state.authenticator.keys.page(context.caller.namespace, limit, cursor)
-    return rendering.page([resource(key) for key in keys if can_see(context.caller, key)], following)
+    return await rendering.page((resource(key) for key in keys if can_see(context.caller, key)), following)
 
 
 @router.get(

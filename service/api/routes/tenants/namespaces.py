@@ -92,7 +92,7 @@ async def list_namespaces(
 ) -> Response:
     """The namespaces that an operator has created. `usage` is null here."""
     found, following = await _tenants(context).page(limit, cursor)
-    return rendering.page([resource(tenant, None) for tenant in found], following)
+    return await rendering.page((resource(tenant, None) for tenant in found), following)
 
 
 @router.get(

@@ -30,7 +30,9 @@ async def list_deliveries(
     """Pending deliveries and the last 1,000 that ended, newest first."""
     await resources.read(context, webhook_id)
     page = await context.namespace.outbox.list(webhook_id, status, limit, cursor)
-    return rendering.page([resources.delivery(context, found) for found in page.items], page.next_cursor)
+    return await rendering.page(
+        (resources.delivery(context, found) for found in page.items), page.next_cursor
+    )
 
 
 @router.get(

@@ -55,7 +55,7 @@ async def list_webhooks(context: Context) -> Response:
     """Every endpoint of the namespace with its state."""
     found = await context.namespace.webhooks.list()
     now = await context.namespace.queries.now()
-    return rendering.page([resources.resource(webhook, now) for webhook in found], None)
+    return await rendering.page((resources.resource(webhook, now) for webhook in found), None)
 
 
 @router.get("/{webhook_id}", name="get_webhook", **operation("webhooks:read", "Read a webhook", ONE, (404,)))
