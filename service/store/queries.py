@@ -1,6 +1,6 @@
 """Reads jobs from their hashes or from the indexes, never by scanning the keyspace."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +24,8 @@ MAX_CANDIDATES = 50_000
 PREVIEWED = 50
 
 Item = TypeVar("Item")
+#: Awaited between calls, so that a caller can do other work before the next one.
+Pause = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Queries:
     async def logs(self, id: str) -> list[bytes]:
         return (await self.pipeline(lambda pipe: pipe.lrange(keys.logs(self._prefix, id=id), 0, -1)))[0]
 
-    async def previews(self, ids: Sequence[str]) -> list[Job | None]:
+    async def previews(self, ids: Sequence[str], pause: Pause | None = None) -> list[Job | None]:
         """Jobs for a list: without large values, and only as many as fit into a page."""
         jobs, left = list[Job | None](), PAGE_BYTES
         for start in range(0, len(ids), PREVIEWED):
@@ -93,6 +95,8 @@ class Queries:
             left -= sum(map(size_of, found))
             if left <= 0 or len(found) < len(portion):
                 break
+            if pause is not None:
+                await pause()
         return jobs
 
     async def last_attempts(self, ids: Sequence[str]) -> list[tuple[int, list[bytes]]]:
@@ -106,7 +110,9 @@ class Queries:
         replies = await self.pipeline(ask)
         return list(zip(replies[::2], replies[1::2], strict=True))
 
-    async def list_jobs(self, filter: JobFilter, limit: int, cursor: str | None) -> Page[Job]:
+    async def list_jobs(
+        self, filter: JobFilter, limit: int, cursor: str | None, pause: Pause | None = None
+    ) -> Page[Job]:
         """Newest first by (created_at, id), stable under concurrent submissions."""
         at, after = decode_place(cursor, "job")
         sets = await self._sets(filter)
@@ -118,7 +124,7 @@ class Queries:
             if last or len(places) > limit:
                 break
         chosen = places[:limit]
-        jobs = await self.previews([id for id, _ in chosen])
+        jobs = await self.previews([id for id, _ in chosen], pause)
         following = None
         if len(jobs) < len(chosen) or len(places) > limit:
             id, created_at = chosen[len(jobs) - 1]

@@ -12,7 +12,7 @@ from service.domain.job_filter import JobFilter
 from service.store.cursors import decode_cursor, encode_cursor
 from service.store.groups.groups import Groups
 from service.store.job_search import SCAN_BUDGET
-from service.store.queries import MAX_CANDIDATES, Page, Queries
+from service.store.queries import MAX_CANDIDATES, Page, Pause, Queries
 
 
 class GroupJobs:
@@ -22,7 +22,9 @@ class GroupJobs:
         self._queries = queries
         self._groups = groups
 
-    async def page(self, group: Group, filter: JobFilter, limit: int, cursor: str | None) -> Page[Job]:
+    async def page(
+        self, group: Group, filter: JobFilter, limit: int, cursor: str | None, pause: Pause | None = None
+    ) -> Page[Job]:
         """The jobs that exist and match; a page may be shorter than `limit` and still have a next one."""
         before = None if cursor is None else decode_cursor(cursor, 1)[0]
         if before is not None and not is_id("job", before):
@@ -39,7 +41,7 @@ class GroupJobs:
             if len(found) > limit:
                 break
             before = portion[looked - 1]
-        jobs = await self._queries.previews(found[:limit])
+        jobs = await self._queries.previews(found[:limit], pause)
         if len(jobs) < len(found):
             before = found[len(jobs) - 1]
         kept = [job for job in jobs if job is not None and filter.matches(job)]

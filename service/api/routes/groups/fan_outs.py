@@ -30,6 +30,7 @@ from service.api.routes.router import Router
 from service.api.schemas import fan_outs as schemas
 from service.api.schemas.jobs import JobPage
 from service.api.schemas.parts.parameters import Durability, FanOutId, IdempotencyKey
+from service.api.time_slices import TimeSlices
 from service.domain.errors import (
     BackendUnavailable,
     NotFound,
@@ -206,7 +207,9 @@ async def list_fan_out_jobs(
 ) -> Response:
     """Lists the items that still exist, without the follow-up job. Short pages may have a next page."""
     fan_out = await groups.read(context, FanOut, fan_out_id)
-    page = await context.namespace.group_jobs.page(fan_out, JobFilter(state=state), limit, cursor)
+    page = await context.namespace.group_jobs.page(
+        fan_out, JobFilter(state=state), limit, cursor, TimeSlices().pause
+    )
     return await rendering.page((present(context, job) for job in page.items), page.next_cursor)
 
 

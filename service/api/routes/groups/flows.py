@@ -221,6 +221,6 @@ async def list_flow_jobs(
 ) -> Response:
     """Lists the jobs that still exist; each job has its own retention."""
     page = await context.namespace.group_jobs.page(
-        await groups.read(context, Flow, flow_id), JobFilter(), limit, cursor
+        await groups.read(context, Flow, flow_id), JobFilter(), limit, cursor, TimeSlices().pause
     )
     return await rendering.page((present(context, job) for job in page.items), page.next_cursor)

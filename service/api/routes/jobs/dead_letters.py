@@ -16,6 +16,7 @@ from service.api.schemas import jobs as job_schemas
 from service.api.schemas import operators as schemas
 from service.api.schemas.parts.fields import Fingerprint, Name
 from service.api.schemas.parts.parameters import IdempotencyKey, JobId, Search
+from service.api.time_slices import TimeSlices
 from service.domain.bulk_action import BulkSpec
 from service.domain.errors import InvalidState, NotFound
 from service.domain.job import Job
@@ -68,7 +69,7 @@ async def list_dead_letters(
         search=await text_search(context, search, State.DEAD),
     )
     queries = context.namespace.queries
-    page = await queries.list_jobs(filter, limit, cursor)
+    page = await queries.list_jobs(filter, limit, cursor, TimeSlices().pause)
     attempts = await queries.last_attempts([job.id for job in page.items])
     rows = (
         rendering.dead_letter(job, last, context.view(job), ["attempts"] if count > 1 else [])

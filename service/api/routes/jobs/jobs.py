@@ -18,6 +18,7 @@ from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
 from service.api.schemas.parts.fields import Name, TagFilter, Time, parse_tags
 from service.api.schemas.parts.parameters import Durability, IdempotencyKey, JobId, Search
+from service.api.time_slices import TimeSlices
 from service.domain.checks import to_ms
 from service.domain.errors import (
     BackendUnavailable,
@@ -193,12 +194,12 @@ async def list_jobs(
     if len(filter.tags) < len(set(tag or [])):
         return await rendering.page([], None)  # a tag has only one value, so no job matches
     if filter.group_id is None:
-        page = await context.namespace.queries.list_jobs(filter, limit, cursor)
+        page = await context.namespace.queries.list_jobs(filter, limit, cursor, TimeSlices().pause)
     else:
         group = await find_visible(context, filter.group_id)
         if group is None or (flow_id and fan_out_id):
             return await rendering.page([], None)
-        page = await context.namespace.group_jobs.page(group, filter, limit, cursor)
+        page = await context.namespace.group_jobs.page(group, filter, limit, cursor, TimeSlices().pause)
     return await rendering.page((present(context, job) for job in page.items), page.next_cursor)
 
 
