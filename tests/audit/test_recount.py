@@ -1,10 +1,12 @@
 """A counter that is wrong is found whatever happens between reading it and reading the jobs it counts."""
 
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from service.store.audit import recount
 from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.audit.auditing import audit, kinds
@@ -46,4 +48,29 @@ async def test_a_wrong_counter_is_found_although_it_agrees_with_jobs_that_have_c
     report = await audit(other)
     assert readings >= reading
     assert kinds(report) == {"repaired": {"wrong_count"}}, report.findings
+    await invariants.check(store)
+
+
+async def test_a_count_is_not_used_if_changes_were_not_noted_all_the_time(
+    store: Namespace, other: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis notes changes for WATCH_SECONDS: later, a count would correct a counter to what it was."""
+    await submit(store, limit_key="a")
+    await claim(store)
+    redis: Any = store.scripts.redis
+    await redis.hincrby(f"{store.scripts.prefix}busy", "key:default|a", 1)
+    now = 1_000.0
+    hscan: Any = other.scripts.redis.hscan
+
+    async def hscan_slowly(key: str, *arguments: Any, **options: Any) -> Any:
+        nonlocal now
+        now += recount.WATCH_SECONDS + 1
+        return await hscan(key, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recount, "time", SimpleNamespace(monotonic=lambda: now))
+        patch.setattr(other.scripts.redis, "hscan", hscan_slowly)
+        report = await audit(other)
+    assert (report.findings, report.counters) == ((), False)
+    assert kinds(await audit(other)) == {"repaired": {"wrong_count"}}
     await invariants.check(store)

@@ -114,10 +114,7 @@ class Recount:
 
     async def watch(self) -> None:
         """Let Redis note changes; call it again within WATCH_SECONDS, and between portions of jobs."""
-        now = time.monotonic()
-        if self.possible and now - self._watched_at > WATCH_SECONDS / 4:
-            await self._scripts.run("renew_watches", [WATCH_SECONDS, AUDIT])
-            self._watched_at = now
+        await self._renew()
         if self.possible:
             try:
                 await self._changes(PORTION, ())
@@ -127,8 +124,21 @@ class Recount:
             await self._changes(-1, ())
             self._watched_at = -math.inf
 
+    async def _renew(self) -> None:
+        now = time.monotonic()
+        if now - self._watched_at > WATCH_SECONDS and self._watched_at > 0:
+            self.possible = False  # changes since the end of the watch are not known
+        elif self.possible and now - self._watched_at > WATCH_SECONDS / 4:
+            await self._scripts.run("renew_watches", [WATCH_SECONDS, AUDIT])
+            self._watched_at = now
+
+    async def _pause(self) -> None:
+        await self._walk.pause()
+        await self._renew()
+
     async def follow(self) -> None:
         """Read what has changed, until little is left."""
+        await self._renew()
         changed = PORTION
         while changed >= PORTION and self.possible:
             changed = await self._changes(PORTION, ())
@@ -182,7 +192,7 @@ class Recount:
         names = {*stored, *(name for name in self._sums if _split(name)[0] in HASHES)}
         found = {name for name in names if stored.get(name, 0) != self._sums[name]}
         for id in {*self._payloads, *(_split(name)[1] for name in self._sums if name.startswith("payload "))}:
-            await self._walk.pause()
+            await self._pause()
             found_here = await self._numbers(f"payload:{id}", ["jobs"])
             if found_here.get("jobs", 0) != self._sums[f"payload {id}"]:
                 found.add(f"payload {id}")
@@ -199,7 +209,7 @@ class Recount:
     async def _suspected_groups(self) -> set[str]:
         found: set[str] = set()
         for id in list(self._groups):
-            await self._walk.pause()
+            await self._pause()
             group = await self._numbers(f"group:{id}", _GROUP)
             if "total" in group and self._drifts_of(id, group):
                 found.add(id)
