@@ -102,7 +102,7 @@ def _has_many_values(payload: Any) -> bool:
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            children = list(cast(dict[str, Any], value).values())
+            children = cast(dict[str, Any], value).values()
         elif isinstance(value, list):
             children = cast(list[Any], value)
         else:

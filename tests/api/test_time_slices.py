@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncGenerator
 
 import pytest
 
@@ -27,8 +28,9 @@ def requests(clock: Clock) -> RequestsInProgress:
     return RequestsInProgress(clock)
 
 
-async def in_progress(requests: RequestsInProgress) -> contextlib.AsyncExitStack:
-    """Another request, in its own task, until the stack is closed."""
+@contextlib.asynccontextmanager
+async def another(requests: RequestsInProgress) -> AsyncGenerator[None]:
+    """Another request in progress, in its own task."""
     began, ends = asyncio.Event(), asyncio.Event()
 
     async def run() -> None:
@@ -38,14 +40,9 @@ async def in_progress(requests: RequestsInProgress) -> contextlib.AsyncExitStack
 
     task = asyncio.create_task(run())
     await began.wait()
-    stack = contextlib.AsyncExitStack()
-
-    async def end() -> None:
-        ends.set()
-        await task
-
-    stack.push_async_callback(end)
-    return stack
+    yield
+    ends.set()
+    await task
 
 
 async def long_request(requests: RequestsInProgress) -> float:
@@ -61,13 +58,13 @@ async def test_a_long_request_alone_does_not_rest(requests: RequestsInProgress) 
 async def test_it_rests_as_long_as_it_ran_while_a_short_request_is_in_progress(
     requests: RequestsInProgress,
 ) -> None:
-    async with await in_progress(requests):
+    async with another(requests):
         assert await asyncio.create_task(long_request(requests)) == pytest.approx(REST_SECONDS)
     assert await asyncio.create_task(long_request(requests)) == 0
 
 
 async def test_all_long_requests_together_use_half_of_the_time(requests: RequestsInProgress) -> None:
-    async with await in_progress(requests):
+    async with another(requests):
         rests = [await asyncio.create_task(long_request(requests)) for _ in range(4)]
     turn = SLICE_SECONDS + REST_SECONDS
     assert rests == pytest.approx([REST_SECONDS + number * turn for number in range(4)])
@@ -76,8 +73,8 @@ async def test_all_long_requests_together_use_half_of_the_time(requests: Request
 async def test_a_request_that_waits_for_something_is_not_a_short_one(
     requests: RequestsInProgress, clock: Clock
 ) -> None:
-    async with await in_progress(requests):
+    async with another(requests):
         clock.now += 2 * SHORT_SECONDS
         assert await asyncio.create_task(long_request(requests)) == 0
-        async with await in_progress(requests):
+        async with another(requests):
             assert await asyncio.create_task(long_request(requests)) > 0

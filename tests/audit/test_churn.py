@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from service.domain.audit import Report
 from service.store.leases import Leases
 from service.store.namespace import Namespace
-from service.store.redis.connect import connect
 from service.tasks import end
 from tests.audit.auditing import audit
 from tests.audit.churn import QUEUES, Churn
@@ -24,14 +22,6 @@ pytestmark = pytest.mark.anyio
 SECONDS = float(os.environ.get("AUDIT_CHURN_SECONDS", "1"))
 SEED = int(os.environ.get("AUDIT_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 ACTORS = 4
-
-
-@pytest.fixture
-async def other(redis_url: str, namespace: str) -> AsyncIterator[Namespace]:
-    """The namespace of `store`, on connections without the test's clock."""
-    redis = connect(redis_url, socket_timeout=10)
-    yield Namespace(redis, namespace, 300)
-    await redis.aclose()
 
 
 # The last audit counts twice, over everything that the churn has left: longer than any before it.

@@ -1,14 +1,13 @@
 """A counter that is wrong is found whatever happens between reading it and reading the jobs it counts."""
 
-from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from service.domain.job import Lease
 from service.store.audit import recount
 from service.store.namespace import Namespace
-from service.store.redis.connect import connect
 from tests.audit.auditing import audit, kinds
 from tests.support import invariants
 from tests.support.factories import OK, claim, finish, submit
@@ -16,23 +15,21 @@ from tests.support.factories import OK, claim, finish, submit
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def other(redis_url: str, namespace: str) -> AsyncIterator[Namespace]:
-    """The namespace of `store`, on a connection that a test can interrupt."""
-    redis = connect(redis_url, socket_timeout=10)
-    yield Namespace(redis, namespace, 300)
-    await redis.aclose()
+async def miscounted(store: Namespace) -> Lease:
+    """A running job, whose limit key has one more according to its counter."""
+    await submit(store, limit_key="a")
+    (lease,) = (await claim(store)).leases
+    redis: Any = store.scripts.redis
+    await redis.hincrby(f"{store.scripts.prefix}busy", "key:default|a", 1)
+    return lease
 
 
 @pytest.mark.parametrize("reading", [1, 2])
 async def test_a_wrong_counter_is_found_although_it_agrees_with_jobs_that_have_changed(
     store: Namespace, other: Namespace, monkeypatch: pytest.MonkeyPatch, reading: int
 ) -> None:
-    """The job has been counted as running, and ends before its counter is read, which is too high by 1."""
-    await submit(store, limit_key="a")
-    (lease,) = (await claim(store)).leases
-    redis: Any = store.scripts.redis
-    await redis.hincrby(f"{store.scripts.prefix}busy", "key:default|a", 1)
+    """The job has been counted as running, and ends before its counter is read."""
+    lease = await miscounted(store)
     readings = 0
     hscan: Any = other.scripts.redis.hscan
 
@@ -55,10 +52,7 @@ async def test_a_count_is_not_used_if_changes_were_not_noted_all_the_time(
     store: Namespace, other: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Redis notes changes for WATCH_SECONDS: later, a count would correct a counter to what it was."""
-    await submit(store, limit_key="a")
-    await claim(store)
-    redis: Any = store.scripts.redis
-    await redis.hincrby(f"{store.scripts.prefix}busy", "key:default|a", 1)
+    await miscounted(store)
     now = 1_000.0
     hscan: Any = other.scripts.redis.hscan
 

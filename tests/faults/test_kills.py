@@ -189,9 +189,9 @@ def _ended_as_it_should(job: dict[str, Any]) -> bool:
     # Submission, a claim for each delivery, a loss for all but the last, a rest for each loss after the
     # third, and a single end.
     rests = max(0, job["deliveries"] - 1 - FREE_LOSSES)
-    return (job["state"], job["failures"], job["crashes"]) == ("succeeded", 0, 0) and job[
-        "version"
-    ] == 2 * job["deliveries"] + 1 + rests
+    version = 2 * job["deliveries"] + 1 + rests
+    ended = (job["state"], job["failures"], job["crashes"], job["version"])
+    return ended == ("succeeded", 0, 0, version)
 
 
 def _report(site: Site, waits: list[float]) -> None:

@@ -17,6 +17,7 @@ from service.store.audit.key_walk import KeyWalk
 from service.store.audit.kinds import ENTRIES, LISTS, NAMED, OF_QUEUE, RECORDS
 from service.store.audit.recount import UNREADABLE, Drift, Recount
 from service.store.codec.audits.reports import decode_findings
+from service.store.queries import Pause
 from service.store.redis.scripts import Argument, Scripts
 
 #: Jobs, entries, and other names, that one call checks: a job takes Redis some 50 us, an entry less.
@@ -44,9 +45,7 @@ class Terms:
 class Cycle:
     """`pause` is awaited between calls, and raises if the cycle must not continue."""
 
-    def __init__(
-        self, scripts: Scripts, holder: str, terms: Terms, pause: Callable[[], Awaitable[None]]
-    ) -> None:
+    def __init__(self, scripts: Scripts, holder: str, terms: Terms, pause: Pause) -> None:
         self._scripts = scripts
         self._holder = holder
         self._terms = terms

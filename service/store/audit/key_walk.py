@@ -1,12 +1,13 @@
 """Finds the keys of a namespace: by SCAN, or, without the right to SCAN, from the indexes that name them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from service.domain.states import State
 from service.store.codec.fields import shown_text, texts
+from service.store.queries import Pause
 from service.store.redis.routing.repeats import repeat
 from service.store.redis.scripts import Scripts
 
@@ -15,8 +16,6 @@ COUNT = 500
 #: Hashes and sets whose fields and members are names; all others are sorted sets.
 HASHES = {"served", "subscriptions", "limiters", "busy", "dead", "limit_key_jobs"}
 SETS = ("closed_lanes:",)
-
-Pause = Callable[[], Awaitable[None]]
 
 
 class KeyWalk:

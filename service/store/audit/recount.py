@@ -155,22 +155,22 @@ class Recount:
         """The counters that are wrong; None if it cannot be known."""
         await self.follow()
         self._changed.clear()
-        counters, suspected = await self._suspects(), await self._suspected_groups()
+        counters, groups = await self._suspects(), await self._suspected_groups()
         # A wrong counter that is read a moment after its records can agree with them by chance if they change
         # meanwhile. So every counter of a record that did is a suspect too.
         await self.follow()
         for name in self._changed:
             word, rest = _split(name)
             if word == "group":
-                suspected.add(rest.partition(" ")[0])
+                groups.add(rest.partition(" ")[0])
             elif word != "quota":
                 counters.add(name)
         # The counts of a group are compared together.
-        groups = [f"group {id} {field}" for id in suspected for field in _GROUP]
+        counts = [f"group {id} {field}" for id in groups for field in _GROUP]
         if self.unreadable:
             return None
         found: list[Drift] = []
-        for suspects, portion in ((list(counters), MOST_COUNTERS), (groups, MOST_GROUPS * len(_GROUP))):
+        for suspects, portion in ((list(counters), MOST_COUNTERS), (counts, MOST_GROUPS * len(_GROUP))):
             for start in range(0, len(suspects), portion):
                 some = await self._compare(suspects[start : start + portion])
                 if some is None:

@@ -33,7 +33,7 @@ from service.domain.errors import (
 from service.domain.job_cost import BATCH
 from service.domain.results import SubmitResult, Submitted
 from service.store.jobs import Idempotency, Submission, batches
-from service.store.previews import PAGE_BYTES, shortened
+from service.store.previews import PAGE_BYTES, shortened, size_of
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 
@@ -103,7 +103,7 @@ async def create_jobs(
         replayed = replayed or outcome.replayed
         status = 200 if outcome.result is SubmitResult.EXISTING else 202
         job = shortened(outcome.job, left)
-        left -= len(job.payload) + len(job.result or b"")
+        left -= size_of(job)
         results.append({"index": index, "status": status, "job": present(context, job), "problem": None})
     results.sort(key=lambda row: row["index"])
     failed = sum(row["problem"] is not None for row in results)
